@@ -1,0 +1,65 @@
+"""Verdicts: a model's answers for the rows of a FlowTable, in the same order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flows.labels import BY_CODE
+
+INSUFFICIENT: Final = "insufficient"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdicts:
+    """A model's answers for n flows.
+
+    Attributes:
+        code: int32, n; class code, 0 (benign) below the threshold and for insufficient flows.
+        p_attack: float64, n; 1 - P(benign).
+        p_label: float64, n; the probability of the class in `code`.
+        insufficient: bool, n; the model knows nothing of such flows (one packet, no duration).
+        threshold: the operating threshold on `p_attack`.
+        model_name, model_version: what answered.
+        schema_id: the feature schema the model reads.
+    """
+
+    code: NDArray[np.int32]
+    p_attack: NDArray[np.float64]
+    p_label: NDArray[np.float64]
+    insufficient: NDArray[np.bool_]
+    threshold: float
+    model_name: str
+    model_version: str
+    schema_id: str
+
+    def __len__(self) -> int:
+        return int(self.code.shape[0])
+
+    @property
+    def is_attack(self) -> NDArray[np.bool_]:
+        """Whether each flow is called an attack."""
+        return np.not_equal(self.code, 0)
+
+    def label(self, row: int) -> str:
+        """Return the name of a row's verdict: a class name, `benign` or `insufficient`."""
+        if self.insufficient[row]:
+            return INSUFFICIENT
+        code = int(self.code[row])
+        return "benign" if code == 0 else BY_CODE[code].name
+
+    def take(self, rows: NDArray[Any] | slice) -> Verdicts:
+        """Return the rows chosen by a mask, indices or a slice."""
+        return Verdicts(
+            code=self.code[rows],
+            p_attack=self.p_attack[rows],
+            p_label=self.p_label[rows],
+            insufficient=self.insufficient[rows],
+            threshold=self.threshold,
+            model_name=self.model_name,
+            model_version=self.model_version,
+            schema_id=self.schema_id,
+        )
