@@ -13,7 +13,7 @@ import platform
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 import numba
 from numba.core import config as numba_config
@@ -26,14 +26,14 @@ def _kernel_fingerprint() -> str:
     digest = hashlib.sha256()
     for path in sorted(SOURCE_ROOT.rglob("*.py")):
         text = path.read_bytes()
-        if b"@kernel" in text:
+        if b"flows.jit" in text:
             digest.update(path.relative_to(SOURCE_ROOT).as_posix().encode() + b"\0" + text)
     flags = (
         numba.__version__,
         platform.machine(),
         str(numba_config.CPU_NAME),
         str(numba_config.CPU_FEATURES),
-        str(numba_config.BOUNDSCHECK),
+        str(getattr(numba_config, "BOUNDSCHECK", None)),
     )
     digest.update("\0".join(flags).encode())
     return digest.hexdigest()[:16]
@@ -70,18 +70,15 @@ def cache_directory() -> Path | None:
 CACHE_DIRECTORY: Final = cache_directory()
 if CACHE_DIRECTORY is not None:
     # Numba reads the variable once, at its own import, which another library may have caused.
-    numba_config.CACHE_DIR = str(CACHE_DIRECTORY)
+    numba_config.CACHE_DIR = str(CACHE_DIRECTORY)  # type: ignore[attr-defined]
 
 
 def kernel(function: FunctionT) -> FunctionT:
     """Compile a function with Numba: no Python objects, no GIL, cached when a cache is writable."""
-    compiled: FunctionT = numba.njit(nogil=True, cache=CACHE_DIRECTORY is not None, error_model="numpy")(
-        function
-    )
-    return compiled
+    compile_ = numba.njit(nogil=True, cache=CACHE_DIRECTORY is not None, error_model="numpy")
+    return cast(FunctionT, compile_(function))
 
 
 def inlined(function: FunctionT) -> FunctionT:
     """Compile a small helper of kernels; LLVM inlines it into its callers."""
-    compiled: FunctionT = numba.njit(nogil=True, error_model="numpy")(function)
-    return compiled
+    return cast(FunctionT, numba.njit(nogil=True, error_model="numpy")(function))

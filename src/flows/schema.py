@@ -203,7 +203,7 @@ IMPROVED_EXTRA: tuple[Feature, ...] = (
     Feature("icmp_code", "code", "int", "ICMP code of the first packet, -1 otherwise", "", "", "ICMP Code"),
     Feature("icmp_type", "code", "int", "ICMP type of the first packet, -1 otherwise", "", "", "ICMP Type"),
     Feature("total_tcp_flow_time", "us", "int",
-            "duration of the TCP connection, earlier cuts by the time-out included", "", "", "Total TCP Flow Time"),
+            "duration of the TCP connection, earlier time-out cuts included", "", "", "Total TCP Flow Time"),
 )
 # fmt: on
 
