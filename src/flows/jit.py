@@ -31,9 +31,7 @@ def _kernel_fingerprint() -> str:
     flags = (
         numba.__version__,
         platform.machine(),
-        str(numba_config.CPU_NAME),
-        str(numba_config.CPU_FEATURES),
-        str(getattr(numba_config, "BOUNDSCHECK", None)),
+        *(str(getattr(numba_config, name)) for name in ("CPU_NAME", "CPU_FEATURES", "BOUNDSCHECK")),
     )
     digest.update("\0".join(flags).encode())
     return digest.hexdigest()[:16]
