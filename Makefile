@@ -1,0 +1,53 @@
+# Everything a developer or an operator starts by hand. Outside of the virtual environment nothing is written but var/.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.setup-complete
+
+STATE_DIR ?= $(CURDIR)/var
+MLFLOW_TRACKING_URI ?= sqlite:///$(abspath $(STATE_DIR))/mlflow.db
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test lint fmt bench verify mlflow-ui requirements
+
+help:  ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
+
+setup: $(STAMP)  ## install the pinned requirements and the project into .venv
+
+$(STAMP): requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "ML-IDS needs Python 3.11 or newer, $(PYTHON) is $$($(PYTHON) -V 2>&1): make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+run: setup  ## start the service, everything embedded
+	@exec $(BIN)/ml-ids serve
+
+test: setup  ## run the tests
+	$(BIN)/python -m pytest
+
+lint: setup  ## ruff, mypy and the import contract
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+fmt: setup  ## format the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: setup  ## packets a second beside tcpdump and nfstream
+	$(BIN)/python benchmarks/meter.py
+
+verify: setup  ## lint, all tests, also the slow ones, and the benchmarks
+	$(BIN)/python scripts/verify.py
+
+mlflow-ui: setup  ## the model registry on http://127.0.0.1:5000, beside the running service
+	@exec $(BIN)/mlflow ui --backend-store-uri "$(MLFLOW_TRACKING_URI)" --host 127.0.0.1 --port 5000 --workers 1
+
+requirements: setup  ## compile requirements.txt from pyproject.toml
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --all-extras --python-version 3.11 \
+	  --no-emit-index-url --custom-compile-command 'make requirements' pyproject.toml -o requirements.txt
