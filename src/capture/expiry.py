@@ -1,0 +1,97 @@
+"""Flows that end because time passes: deadlines, and a timer wheel that finds them.
+
+A row waits in the slot of the deadline it had when it was put there. A packet that moves the deadline
+leaves it where it is: when the slot comes up, the row is put into the slot of its new deadline. So a
+packet costs the wheel nothing and no scan ever meets a flow that is not nearly due.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from capture.decode import PROTOCOL_TCP
+from capture.layout import Counter, FlowState, MeterState, Rule
+from capture.rules import FLOW_TIMEOUT_US
+from flows.jit import inlined
+from flows.table import EndReason
+
+WHEEL_SLOTS: Final = 1024
+_SLOT_SHIFT: Final = 17
+"""A slot is 2^17 us: the wheel spans 134 s, more than the longest deadline."""
+
+_OPEN: Final = int(FlowState.OPEN)
+_CLOSED: Final = int(FlowState.CLOSED)
+_CAPPED: Final = int(FlowState.CAPPED)
+_WHEEL_TIME: Final = int(Counter.WHEEL_TIME)
+_LINGER: Final = int(Rule.LINGER)
+_IDLE: Final = int(Rule.IDLE)
+_REASON_FIN: Final = int(EndReason.FIN)
+_REASON_RST: Final = int(EndReason.RST)
+_REASON_TIMEOUT: Final = int(EndReason.TIMEOUT)
+_REASON_IDLE: Final = int(EndReason.IDLE)
+
+
+@inlined
+def closing_reason(flow: Any, otherwise: int) -> int:
+    """Return RST or FIN when the connection was closed so, else `otherwise`."""
+    if flow.protocol == PROTOCOL_TCP:
+        if flow.fwd.rst > 0 or flow.bwd.rst > 0:
+            return _REASON_RST
+        if flow.fwd.fin > 0 and flow.bwd.fin > 0:
+            return _REASON_FIN
+    return otherwise
+
+
+@inlined
+def deadline(flow: Any, state: MeterState) -> tuple[int, int]:
+    """Return the time after which a row changes its state, and the end reason that gives."""
+    cap = flow.start + FLOW_TIMEOUT_US
+    idle = flow.last + state.rules[_IDLE]
+    if flow.state == _CLOSED:
+        return cap, _REASON_TIMEOUT
+    if flow.state == _CAPPED:
+        return idle, _REASON_IDLE
+    reason = closing_reason(flow, _REASON_IDLE)
+    if reason != _REASON_IDLE:
+        idle = min(idle, flow.last + state.rules[_LINGER])
+    if cap < idle:
+        return cap, _REASON_TIMEOUT
+    return idle, reason
+
+
+@inlined
+def unschedule(state: MeterState, row: int) -> None:
+    """Take a row out of the wheel."""
+    flow = state.flows[row]
+    if flow.timer_slot < 0:
+        return
+    if flow.timer_prev >= 0:
+        state.flows[flow.timer_prev].timer_next = flow.timer_next
+    else:
+        state.wheel[flow.timer_slot] = flow.timer_next
+    if flow.timer_next >= 0:
+        state.flows[flow.timer_next].timer_prev = flow.timer_prev
+    flow.timer_slot = -1
+
+
+@inlined
+def schedule(state: MeterState, row: int) -> None:
+    """Put a row into the slot of its deadline."""
+    unschedule(state, row)
+    flow = state.flows[row]
+    due = deadline(flow, state)[0] >> _SLOT_SHIFT
+    now = state.counters[_WHEEL_TIME]
+    slot = min(max(due, now), now + WHEEL_SLOTS - 2) & (WHEEL_SLOTS - 1)
+    first = state.wheel[slot]
+    flow.timer_slot = slot
+    flow.timer_prev = -1
+    flow.timer_next = first
+    if first >= 0:
+        state.flows[first].timer_prev = row
+    state.wheel[slot] = row
+
+
+@inlined
+def wheel_position(ts: int) -> int:
+    """Return the number of the wheel's slot for a time."""
+    return ts >> _SLOT_SHIFT

@@ -1,0 +1,118 @@
+"""A finished flow becomes a row of features, in the order of `flows.schema.IMPROVED_NAMES`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from capture.decode import PROTOCOL_TCP
+from flows.jit import inlined
+
+
+@inlined
+def _variance(statistics: Any) -> float:
+    """Sample variance; 0 for one value, NaN for none."""
+    if statistics.count > 1:
+        return float(statistics.m2 / (statistics.count - 1))
+    return 0.0 if statistics.count == 1 else np.nan
+
+
+@inlined
+def _write_mean_std_max_min(row: NDArray[np.float64], at: int, statistics: Any, none: float) -> None:
+    if statistics.count == 0:
+        row[at : at + 4] = none
+        return
+    row[at] = statistics.mean
+    row[at + 1] = np.sqrt(_variance(statistics))
+    row[at + 2] = statistics.max
+    row[at + 3] = statistics.min
+
+
+@inlined
+def _write_lengths(row: NDArray[np.float64], at: int, lengths: Any) -> None:
+    if lengths.count == 0:
+        row[at : at + 4] = 0.0
+        return
+    row[at] = lengths.max
+    row[at + 1] = lengths.min
+    row[at + 2] = lengths.mean
+    row[at + 3] = np.sqrt(_variance(lengths))
+
+
+@inlined
+def _write_bulk(row: NDArray[np.float64], at: int, side: Any) -> None:
+    if side.bulk_count == 0:
+        row[at : at + 3] = 0.0
+        return
+    row[at] = side.bulk_bytes // side.bulk_count
+    row[at + 1] = side.bulk_packets // side.bulk_count
+    row[at + 2] = np.trunc(side.bulk_bytes / (side.bulk_duration / 1e6)) if side.bulk_duration else 0.0
+
+
+@inlined
+def write_features(flow: Any, row: NDArray[np.float64]) -> None:
+    """Write a flow's features into `row` (81 values)."""
+    fwd, bwd = flow.fwd, flow.bwd
+    fwd_packets, bwd_packets = fwd.lengths.count, bwd.lengths.count
+    packets = fwd_packets + bwd_packets
+    total_bytes = fwd.bytes + bwd.bytes
+    duration = flow.last - flow.start
+    seconds = duration / 1e6
+    row[0] = duration
+    row[1] = fwd_packets
+    row[2] = bwd_packets
+    row[3] = fwd.bytes
+    row[4] = bwd.bytes
+    _write_lengths(row, 5, fwd.lengths)
+    _write_lengths(row, 9, bwd.lengths)
+    row[13] = total_bytes / seconds
+    row[14] = packets / seconds
+    _write_mean_std_max_min(row, 15, flow.gaps, np.nan)
+    row[19] = fwd.gap_total
+    _write_mean_std_max_min(row, 20, fwd.gaps, 0.0)
+    row[24] = bwd.gap_total
+    _write_mean_std_max_min(row, 25, bwd.gaps, 0.0)
+    row[29] = fwd.psh
+    row[30] = bwd.psh
+    row[31] = fwd.urg
+    row[32] = bwd.urg
+    row[33] = fwd.header
+    row[34] = bwd.header
+    row[35] = fwd_packets / seconds if duration > 0 else 0.0
+    row[36] = bwd_packets / seconds if duration > 0 else 0.0
+    row[37] = flow.lengths.min
+    row[38] = flow.lengths.max
+    row[39] = flow.lengths.mean
+    row[41] = _variance(flow.lengths)
+    row[40] = np.sqrt(row[41])
+    row[42] = fwd.fin + bwd.fin
+    row[43] = flow.syn
+    row[44] = fwd.rst + bwd.rst
+    row[45] = fwd.psh + bwd.psh
+    row[46] = flow.ack
+    row[47] = fwd.urg + bwd.urg
+    row[48] = flow.cwr
+    row[49] = flow.ece
+    row[50] = bwd_packets / fwd_packets if fwd_packets else 0.0
+    row[51] = total_bytes / packets
+    row[52] = fwd.bytes / fwd_packets if fwd_packets else 0.0
+    row[53] = bwd.bytes / bwd_packets if bwd_packets else 0.0
+    _write_bulk(row, 54, fwd)
+    _write_bulk(row, 57, bwd)
+    row[60] = fwd_packets // packets
+    row[61] = fwd.bytes // packets
+    row[62] = bwd_packets // packets
+    row[63] = bwd.bytes // packets
+    row[64] = fwd.window
+    row[65] = bwd.window
+    row[66] = flow.fwd_data_packets
+    row[67] = flow.fwd_header_min
+    _write_mean_std_max_min(row, 68, flow.active, 0.0)
+    _write_mean_std_max_min(row, 72, flow.idle, 0.0)
+    row[76] = fwd.rst
+    row[77] = bwd.rst
+    row[78] = flow.icmp_code
+    row[79] = flow.icmp_type
+    row[80] = flow.earlier_duration + duration if flow.protocol == PROTOCOL_TCP else 0

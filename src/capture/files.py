@@ -1,0 +1,95 @@
+"""Capture files to flows."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from os import PathLike
+from pathlib import Path
+
+from capture.blocks import BlockReader
+from capture.meter import FlowMeter
+from capture.rules import LiveRules
+from capture.status import MeterCounters
+from flows.table import FlowTable
+
+logger = logging.getLogger(__name__)
+
+CLOCK_SLACK_US = 250_000
+"""How far the clock stays behind the newest packet, for packets that come a little out of order."""
+
+
+class CaptureFile:
+    """One capture file and its meter.
+
+    Attributes:
+        path: the file.
+        size: its bytes.
+        problem: why reading stopped before the proper end, None when it did not.
+    """
+
+    def __init__(
+        self, path: str | PathLike[str], *, live_rules: LiveRules | None = None, sensor: str = ""
+    ) -> None:
+        """Name the file; nothing is read yet.
+
+        Raises:
+            OSError: there is no such file.
+        """
+        self.path = Path(path)
+        self.size = self.path.stat().st_size
+        self.problem: str | None = None
+        self._live_rules = live_rules
+        self._meter = FlowMeter(live_rules=live_rules, sensor=sensor, interface=self.path.name)
+
+    def counters(self) -> MeterCounters:
+        """Return the meter's counters."""
+        return self._meter.counters()
+
+    def tables(self, progress: Callable[[int], None] | None = None) -> Iterator[FlowTable]:
+        """Meter the file; yield flows in the order they end, the open ones last.
+
+        Args:
+            progress: called with the bytes read so far, once a block.
+
+        Raises:
+            OSError: the file cannot be read.
+            ValueError: it is not a pcap or pcapng capture.
+        """
+        with self.path.open("rb", buffering=0) as stream:
+            reader = BlockReader(stream, str(self.path))
+            for block, index, count in reader:
+                yield from self._meter.feed(block, index, count)
+                if self._live_rules is not None:
+                    yield from self._meter.expire(int(index.ts[count - 1]) - CLOCK_SLACK_US)
+                if progress is not None:
+                    progress(reader.bytes_read)
+            self.problem = reader.problem
+        yield from self._meter.flush()
+
+
+def read_capture(
+    path: str | PathLike[str],
+    *,
+    live_rules: LiveRules | None = None,
+    sensor: str = "",
+    progress: Callable[[int], None] | None = None,
+) -> Iterator[FlowTable]:
+    """Meter a pcap or pcapng file; yield tables of its flows.
+
+    A file that is cut off or corrupt gives the flows up to there and a warning in the log.
+
+    Args:
+        path: the file.
+        live_rules: expiry as on a live interface; None for the dialect's own rules.
+        sensor: name that the tables carry.
+        progress: called with the bytes read so far.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: it is not a pcap or pcapng capture.
+    """
+    capture = CaptureFile(path, live_rules=live_rules, sensor=sensor)
+    yield from capture.tables(progress)
+    if capture.problem is not None:
+        logger.warning("%s; flows up to there were metered", capture.problem)

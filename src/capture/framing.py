@@ -1,0 +1,256 @@
+"""Framers: from a block of bytes to the places of its packets.
+
+A framer fills a PacketIndex and says how many bytes it is done with. What it leaves is an incomplete
+record, which the caller hands over again with more bytes behind it.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from capture.layout import PacketIndex
+from flows.jit import inlined, kernel
+
+MAX_CAPTURED: Final = 262_144
+"""The largest record libpcap accepts; a longer one is garbage."""
+
+PCAP_HEADER: Final = 24
+_RECORD_HEADER: Final = 16
+
+_SECTION: Final = 0x0A0D0D0A
+_INTERFACE: Final = 1
+_SIMPLE: Final = 3
+_ENHANCED: Final = 6
+_LITTLE_ENDIAN_MAGIC: Final = 0x1A2B3C4D
+_BIG_ENDIAN_MAGIC: Final = 0x4D3C2B1A
+_OPTION_TSRESOL: Final = 9
+
+MAX_INTERFACES: Final = 1024
+
+
+class Framing(IntEnum):
+    """Positions in a framer's state."""
+
+    SWAPPED = 0
+    """The numbers are big-endian."""
+    UNITS_PER_SECOND = 1
+    """pcap: 10^6 or 10^9."""
+    LINK = 2
+    """pcap: the file's link type."""
+    INTERFACES = 3
+    """pcapng: interfaces of the section."""
+    ERROR = 4
+    """0, or a FramingError."""
+    SIZE = 5
+
+
+class FramingError(IntEnum):
+    """Why a framer cannot go on; 0 is none."""
+
+    NONE = 0
+    RECORD_LENGTH = 1
+    BLOCK_LENGTH = 2
+    NO_SECTION = 3
+    UNKNOWN_INTERFACE = 4
+    TOO_MANY_INTERFACES = 5
+
+
+_SWAPPED: Final = int(Framing.SWAPPED)
+_UNITS: Final = int(Framing.UNITS_PER_SECOND)
+_LINK: Final = int(Framing.LINK)
+_INTERFACES: Final = int(Framing.INTERFACES)
+_ERROR: Final = int(Framing.ERROR)
+_RECORD_LENGTH: Final = int(FramingError.RECORD_LENGTH)
+_BLOCK_LENGTH: Final = int(FramingError.BLOCK_LENGTH)
+_NO_SECTION: Final = int(FramingError.NO_SECTION)
+_UNKNOWN_INTERFACE: Final = int(FramingError.UNKNOWN_INTERFACE)
+_TOO_MANY: Final = int(FramingError.TOO_MANY_INTERFACES)
+
+
+@inlined
+def _u16(block: NDArray[np.uint8], at: int, swapped: int) -> int:
+    low, high = np.int64(block[at]), np.int64(block[at + 1])
+    return (low << 8) | high if swapped else (high << 8) | low
+
+
+@inlined
+def _u32(block: NDArray[np.uint8], at: int, swapped: int) -> int:
+    first, second = _u16(block, at, swapped), _u16(block, at + 2, swapped)
+    return (first << 16) | second if swapped else (second << 16) | first
+
+
+@kernel
+def frame_pcap(
+    block: NDArray[np.uint8], start: int, end: int, framing: NDArray[np.int64], index: PacketIndex
+) -> tuple[int, int]:
+    """Frame pcap records from `start`; return packets found and where the first unread record is."""
+    swapped = framing[_SWAPPED]
+    to_us = framing[_UNITS] // 1_000_000
+    at = start
+    count = 0
+    while count < index.offset.shape[0] and at + _RECORD_HEADER <= end:
+        captured = _u32(block, at + 8, swapped)
+        if captured > MAX_CAPTURED:
+            framing[_ERROR] = _RECORD_LENGTH
+            break
+        if at + _RECORD_HEADER + captured > end:
+            break
+        seconds = _u32(block, at, swapped)
+        index.offset[count] = at + _RECORD_HEADER
+        index.captured[count] = captured
+        index.ts[count] = seconds * 1_000_000 + _u32(block, at + 4, swapped) // to_us
+        index.link[count] = framing[_LINK]
+        at += _RECORD_HEADER + captured
+        count += 1
+    return count, at
+
+
+@inlined
+def _timestamp_resolution(block: NDArray[np.uint8], at: int, end: int, swapped: int) -> int:
+    """Return the units per second that an interface's options state; 10^6 without the option."""
+    while at + 4 <= end:
+        code, length = _u16(block, at, swapped), _u16(block, at + 2, swapped)
+        if code == 0:
+            break
+        if code == _OPTION_TSRESOL and length >= 1 and at + 5 <= end:
+            power = np.int64(block[at + 4])
+            if power & 0x80:
+                return 1 << min(power & 0x7F, 62)
+            return 10 ** min(power, 18)
+        at += 4 + ((length + 3) & ~3)
+    return 1_000_000
+
+
+@inlined
+def _to_us(high: int, low: int, units: int) -> int:
+    ticks = (high << 32) | low
+    if units == 1_000_000:
+        return ticks
+    seconds = ticks // units
+    fraction = ticks - seconds * units
+    if units > 1_000_000_000_000:
+        return seconds * 1_000_000 + fraction // (units // 1_000_000)
+    return seconds * 1_000_000 + fraction * 1_000_000 // units
+
+
+@inlined
+def _open_section(block: NDArray[np.uint8], at: int, framing: NDArray[np.int64]) -> None:
+    magic = _u32(block, at + 8, 0)
+    framing[_INTERFACES] = 0
+    if magic == _LITTLE_ENDIAN_MAGIC:
+        framing[_SWAPPED] = 0
+    elif magic == _BIG_ENDIAN_MAGIC:
+        framing[_SWAPPED] = 1
+    else:
+        framing[_ERROR] = _NO_SECTION
+
+
+@inlined
+def _add_interface(
+    block: NDArray[np.uint8],
+    at: int,
+    length: int,
+    framing: NDArray[np.int64],
+    interfaces: NDArray[np.int64],
+) -> None:
+    number = framing[_INTERFACES]
+    if number == interfaces.shape[0]:
+        framing[_ERROR] = _TOO_MANY
+        return
+    swapped = framing[_SWAPPED]
+    interfaces[number, 0] = _u16(block, at + 8, swapped)
+    interfaces[number, 1] = _timestamp_resolution(block, at + 16, at + length - 4, swapped)
+    interfaces[number, 2] = _u32(block, at + 12, swapped)
+    framing[_INTERFACES] = number + 1
+
+
+@inlined
+def _place_packet(
+    block: NDArray[np.uint8],
+    at: int,
+    length: int,
+    kind: int,
+    framing: NDArray[np.int64],
+    interfaces: NDArray[np.int64],
+    index: PacketIndex,
+    count: int,
+) -> bool:
+    swapped = framing[_SWAPPED]
+    if kind == _ENHANCED:
+        body, header = at + 28, 32
+        if length < header:
+            framing[_ERROR] = _BLOCK_LENGTH
+            return False
+        number = _u32(block, at + 8, swapped)
+        captured = _u32(block, at + 20, swapped)
+    else:
+        body, header = at + 12, 16
+        if length < header:
+            framing[_ERROR] = _BLOCK_LENGTH
+            return False
+        number = 0
+        captured = min(_u32(block, at + 8, swapped), length - header)
+    if number >= framing[_INTERFACES]:
+        framing[_ERROR] = _UNKNOWN_INTERFACE
+        return False
+    if kind == _SIMPLE and interfaces[number, 2]:
+        captured = min(captured, interfaces[number, 2])
+    if captured > length - header or captured > MAX_CAPTURED:
+        framing[_ERROR] = _RECORD_LENGTH
+        return False
+    index.offset[count] = body
+    index.captured[count] = captured
+    index.link[count] = interfaces[number, 0]
+    index.ts[count] = 0
+    if kind == _ENHANCED:
+        high, low = _u32(block, at + 12, swapped), _u32(block, at + 16, swapped)
+        index.ts[count] = _to_us(high, low, interfaces[number, 1])
+    return True
+
+
+@kernel
+def frame_pcapng(
+    block: NDArray[np.uint8],
+    start: int,
+    end: int,
+    framing: NDArray[np.int64],
+    interfaces: NDArray[np.int64],
+    index: PacketIndex,
+) -> tuple[int, int]:
+    """Frame pcapng blocks from `start`; return packets found and where the next block is.
+
+    `interfaces` is int64, MAX_INTERFACES x (link type, time units per second, snaplen). The next block
+    may lie beyond `end` when the last one holds no packet: its rest is to be skipped.
+    """
+    at = start
+    count = 0
+    while count < index.offset.shape[0] and at + 12 <= end:
+        kind = _u32(block, at, framing[_SWAPPED])
+        if kind == _SECTION:
+            _open_section(block, at, framing)
+        length = _u32(block, at + 4, framing[_SWAPPED])
+        if framing[_ERROR] == 0 and (length < 12 or length & 3):
+            framing[_ERROR] = _BLOCK_LENGTH
+        if framing[_ERROR]:
+            break
+        if kind in (_INTERFACE, _ENHANCED, _SIMPLE):
+            if length > 2 * MAX_CAPTURED:
+                framing[_ERROR] = _BLOCK_LENGTH
+                break
+            if at + length > end:
+                break
+            if kind == _INTERFACE:
+                if length < 20:
+                    framing[_ERROR] = _BLOCK_LENGTH
+                    break
+                _add_interface(block, at, length, framing, interfaces)
+            elif _place_packet(block, at, length, kind, framing, interfaces, index, count):
+                count += 1
+            if framing[_ERROR]:
+                break
+        at += length
+    return count, at

@@ -1,0 +1,308 @@
+"""The metering kernel: packets in, finished flows out, in dialect `improved`.
+
+A flow ends when a SYN follows its close or a packet comes more than 120 s after its start; under live
+rules also when time passes. Live rules are decided by packet times alone, so that a wire and the
+file recorded from it give the same flows, however late the clock is looked at.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from capture.decode import PROTOCOL_ICMP, PROTOCOL_TCP, decode
+from capture.expiry import closing_reason, deadline, schedule, unschedule, wheel_position
+from capture.features import write_features
+from capture.flow_table import find_row, insert_row, key_tag, remove_row
+from capture.layout import Counter, FlowState, MeterState, PacketIndex, Rule, TcpState
+from capture.rules import FLOW_TIMEOUT_US
+from capture.update import ACK, FIN, RST, SYN, add_packet, start_flow
+from flows.jit import inlined, kernel
+from flows.table import EndReason
+
+EMITTED_PER_PACKET: Final = 2
+"""The most flows one packet can end: its own and an evicted one."""
+
+_EVICTION_SAMPLE: Final = 16
+
+_PACKETS: Final = int(Counter.PACKETS)
+_METERED: Final = int(Counter.METERED)
+_LATE: Final = int(Counter.LATE)
+_OPENED: Final = int(Counter.OPENED)
+_LIVE_FLOWS: Final = int(Counter.LIVE)
+_NEXT_UID: Final = int(Counter.NEXT_UID)
+_OUTPUT: Final = int(Counter.OUTPUT)
+_FREE: Final = int(Counter.FREE)
+_ROWS_USED: Final = int(Counter.ROWS_USED)
+_WHEEL_TIME: Final = int(Counter.WHEEL_TIME)
+_HAND: Final = int(Counter.EVICTION_HAND)
+_IGNORED: Final = int(Counter.IGNORED_BASE)
+_EMITTED: Final = int(Counter.EMITTED_BASE)
+_RULE_LIVE: Final = int(Rule.LIVE)
+_MAX_FLOWS: Final = int(Rule.MAX_FLOWS)
+_OPEN: Final = int(FlowState.OPEN)
+_CLOSED: Final = int(FlowState.CLOSED)
+_CAPPED: Final = int(FlowState.CAPPED)
+_GONE: Final = int(FlowState.GONE)
+_FIRST_FIN: Final = int(TcpState.FIRST_FIN)
+_SECOND_FIN: Final = int(TcpState.SECOND_FIN)
+_READY: Final = int(TcpState.READY)
+_REASON_FIN: Final = int(EndReason.FIN)
+_REASON_RST: Final = int(EndReason.RST)
+_REASON_TIMEOUT: Final = int(EndReason.TIMEOUT)
+_REASON_EVICTED: Final = int(EndReason.EVICTED)
+_REASON_FLUSH: Final = int(EndReason.FLUSH)
+
+
+@inlined
+def _emit(state: MeterState, flow: Any, reason: int) -> None:
+    at = state.counters[_OUTPUT]
+    out = state.out[at]
+    out.src_hi = flow.src_hi
+    out.src_lo = flow.src_lo
+    out.dst_hi = flow.dst_hi
+    out.dst_lo = flow.dst_lo
+    out.uid = flow.uid
+    out.start = flow.start
+    out.last = flow.last
+    out.src_port = flow.src_port
+    out.dst_port = flow.dst_port
+    out.protocol = flow.protocol
+    out.end_reason = reason
+    write_features(flow, state.out_features[at])
+    state.counters[_OUTPUT] = at + 1
+    state.counters[_EMITTED + reason] += 1
+    state.counters[_LIVE_FLOWS] -= 1
+
+
+@inlined
+def _forget(state: MeterState, row: int) -> None:
+    unschedule(state, row)
+    remove_row(state.slots, np.uint64(state.flows[row].tag), row)
+    state.flows[row].state = _GONE
+    state.free[state.counters[_FREE]] = row
+    state.counters[_FREE] += 1
+
+
+@inlined
+def _settle(state: MeterState, flow: Any, now: int) -> bool:
+    """Let time pass for one row; return whether nothing of it is left."""
+    if flow.state == _OPEN:
+        due, reason = deadline(flow, state)
+        if now <= due:
+            return False
+        _emit(state, flow, reason)
+        if reason == _REASON_FIN or reason == _REASON_RST:
+            flow.state = _CLOSED
+        elif reason == _REASON_TIMEOUT:
+            flow.state = _CAPPED
+        else:
+            return True
+    return now > deadline(flow, state)[0]
+
+
+@inlined
+def _evict(state: MeterState) -> None:
+    """Make room: end the longest silent flow of a few, the next ones after the last eviction."""
+    oldest = -1
+    hand = state.counters[_HAND]
+    for _ in range(_EVICTION_SAMPLE):
+        hand = (hand + 1) % state.counters[_ROWS_USED]
+        if state.flows[hand].state != _OPEN:
+            oldest = hand
+            break
+        if oldest < 0 or state.flows[hand].last < state.flows[oldest].last:
+            oldest = hand
+    state.counters[_HAND] = hand
+    if state.flows[oldest].state == _OPEN:
+        _emit(state, state.flows[oldest], _REASON_EVICTED)
+    _forget(state, oldest)
+
+
+@inlined
+def _new_row(state: MeterState) -> int:
+    if state.counters[_FREE] == 0 and state.counters[_ROWS_USED] == state.flows.shape[0]:
+        _evict(state)
+    if state.counters[_FREE] > 0:
+        state.counters[_FREE] -= 1
+        return np.int64(state.free[state.counters[_FREE]])
+    row = state.counters[_ROWS_USED]
+    state.counters[_ROWS_USED] += 1
+    state.flows[row].timer_slot = -1
+    return row
+
+
+@inlined
+def _take_labels(flow: Any, packet: Any) -> None:
+    flow.src_hi = packet.src_hi
+    flow.src_lo = packet.src_lo
+    flow.dst_hi = packet.dst_hi
+    flow.dst_lo = packet.dst_lo
+    flow.src_port = packet.src_port
+    flow.dst_port = packet.dst_port
+    flow.protocol = packet.protocol
+    flow.earlier_duration = 0
+
+
+@inlined
+def _begin(state: MeterState, row: int, packet: Any) -> None:
+    flow = state.flows[row]
+    flow.uid = np.uint64(state.counters[_NEXT_UID])
+    state.counters[_NEXT_UID] += 1
+    state.counters[_OPENED] += 1
+    state.counters[_LIVE_FLOWS] += 1
+    start_flow(flow, packet)
+    if state.rules[_RULE_LIVE]:
+        schedule(state, row)
+
+
+@inlined
+def _open(state: MeterState, tag: np.uint64, packet: Any) -> None:
+    row = _new_row(state)
+    flow = state.flows[row]
+    flow.tag = tag
+    insert_row(state.slots, tag, row)
+    _take_labels(flow, packet)
+    _begin(state, row, packet)
+
+
+@inlined
+def _continue(state: MeterState, row: int, packet: Any) -> None:
+    """Begin the next flow of a connection that the time-out cut: it keeps source and destination."""
+    flow = state.flows[row]
+    if flow.protocol == PROTOCOL_TCP:
+        flow.earlier_duration += packet.ts - flow.start
+    else:
+        _take_labels(flow, packet)
+    _begin(state, row, packet)
+
+
+@inlined
+def _follow_tcp(flow: Any, flags: int) -> None:
+    if flags & FIN:
+        if flow.tcp_state == 0:
+            flow.tcp_state = _FIRST_FIN
+        elif flow.tcp_state == _FIRST_FIN and flow.fwd.fin > 0 and flow.bwd.fin > 0:
+            flow.tcp_state = _SECOND_FIN
+    elif flags & RST:
+        flow.tcp_state = _READY
+    elif flags & ACK and flow.tcp_state == _SECOND_FIN:
+        flow.tcp_state = _READY
+
+
+@inlined
+def _other_icmp(flow: Any, packet: Any) -> bool:
+    return bool(
+        flow.protocol == PROTOCOL_ICMP
+        and packet.icmp_type != flow.icmp_type
+        and packet.icmp_code != flow.icmp_code
+    )
+
+
+@inlined
+def _meter_known(state: MeterState, row: int, packet: Any) -> bool:
+    """Give a packet to the flow of its row; return whether it was in time."""
+    flow = state.flows[row]
+    if state.rules[_RULE_LIVE]:
+        if _settle(state, flow, packet.ts):
+            _take_labels(flow, packet)
+            _begin(state, row, packet)
+            return True
+        if flow.state == _CLOSED:
+            if packet.flags & SYN == 0:
+                return False
+            _take_labels(flow, packet)
+            _begin(state, row, packet)
+            return True
+        if flow.state == _CAPPED:
+            _continue(state, row, packet)
+            return True
+    if (flow.tcp_state == _READY and packet.flags & SYN) or _other_icmp(flow, packet):
+        _emit(state, flow, closing_reason(flow, _REASON_TIMEOUT))
+        _take_labels(flow, packet)
+        _begin(state, row, packet)
+    elif packet.ts - flow.start > FLOW_TIMEOUT_US:
+        _emit(state, flow, closing_reason(flow, _REASON_TIMEOUT))
+        _continue(state, row, packet)
+    else:
+        add_packet(flow, packet)
+        if packet.flags & (FIN | RST | ACK):
+            _follow_tcp(flow, packet.flags)
+            if packet.flags & (FIN | RST) and state.rules[_RULE_LIVE]:
+                schedule(state, row)
+    return True
+
+
+@kernel
+def meter_packets(
+    block: NDArray[np.uint8], index: PacketIndex, first: int, count: int, state: MeterState
+) -> int:
+    """Meter the packets `first` to `count` of a block.
+
+    Returns the first packet not metered: `count`, or earlier when the output or the flow rows are
+    full and the caller must make room.
+    """
+    counters = state.counters
+    packet = state.packet[0]
+    out_limit = state.out.shape[0] - EMITTED_PER_PACKET
+    for number in range(first, count):
+        if counters[_OUTPUT] > out_limit:
+            return number
+        may_grow = state.flows.shape[0] < state.rules[_MAX_FLOWS]
+        if may_grow and counters[_FREE] == 0 and counters[_ROWS_USED] == state.flows.shape[0]:
+            return number
+        counters[_PACKETS] += 1
+        ignored = decode(block, index.offset[number], index.captured[number], index.link[number], packet)
+        if ignored:
+            counters[_IGNORED + ignored] += 1
+            continue
+        packet.ts = index.ts[number]
+        tag = key_tag(packet)
+        row = find_row(state.flows, state.slots, tag, packet)
+        if row >= 0:
+            in_time = _meter_known(state, row, packet)
+            counters[_METERED if in_time else _LATE] += 1
+        else:
+            counters[_METERED] += 1
+            if counters[_WHEEL_TIME] == 0:
+                counters[_WHEEL_TIME] = wheel_position(packet.ts)
+            _open(state, tag, packet)
+    return count
+
+
+@kernel
+def expire_flows(now: int, state: MeterState) -> bool:
+    """End the flows whose time has passed by `now`; return whether the output had no room for all."""
+    counters = state.counters
+    target = wheel_position(now)
+    if target - counters[_WHEEL_TIME] > state.wheel.shape[0]:
+        counters[_WHEEL_TIME] = target - state.wheel.shape[0]
+    while counters[_WHEEL_TIME] < target:
+        slot = counters[_WHEEL_TIME] & (state.wheel.shape[0] - 1)
+        # Rows that are not due yet go to a later slot: never back into this one.
+        counters[_WHEEL_TIME] += 1
+        while state.wheel[slot] >= 0:
+            if counters[_OUTPUT] == state.out.shape[0]:
+                counters[_WHEEL_TIME] -= 1
+                return True
+            row = np.int64(state.wheel[slot])
+            if _settle(state, state.flows[row], now):
+                _forget(state, row)
+            else:
+                schedule(state, row)
+    return False
+
+
+@kernel
+def flush_flows(first_row: int, state: MeterState) -> int:
+    """Emit all open flows from `first_row` on; return the row to go on from, -1 when done."""
+    for row in range(first_row, state.counters[_ROWS_USED]):
+        flow = state.flows[row]
+        if flow.state == _OPEN:
+            if state.counters[_OUTPUT] == state.out.shape[0]:
+                return row
+            _emit(state, flow, closing_reason(flow, _REASON_FLUSH))
+            flow.state = _CLOSED
+    return -1

@@ -1,0 +1,244 @@
+"""How the meter keeps its data: packets, flow rows, the hash index and the output buffer.
+
+Everything is a NumPy array, so that one compiled kernel works on it without the GIL and the same
+code runs interpreted in tests.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Ignored(IntEnum):
+    """Why a packet joined no flow; 0 means that it did."""
+
+    METERED = 0
+    LINK_TYPE = 1
+    ARP = 2
+    NOT_IP = 3
+    TRUNCATED = 4
+    MALFORMED = 5
+
+
+class FlowState(IntEnum):
+    """What becomes of a flow's next packet."""
+
+    OPEN = 0
+    CLOSED = 1
+    """Emitted after its close; what still comes is late."""
+    CAPPED = 2
+    """Emitted at the time-out on a quiet wire; the next packet continues the connection."""
+    GONE = 3
+    """A free row."""
+
+
+class TcpState(IntEnum):
+    """The termination of a TCP connection as the dialect follows it."""
+
+    OPEN = 0
+    FIRST_FIN = 1
+    SECOND_FIN = 2
+    READY = 3
+
+
+class Counter(IntEnum):
+    """Positions in the meter's counters; `Ignored` and `EndReason` count from their bases."""
+
+    PACKETS = 0
+    METERED = 1
+    LATE = 2
+    OPENED = 3
+    LIVE = 4
+    NEXT_UID = 5
+    OUTPUT = 6
+    FREE = 7
+    ROWS_USED = 8
+    WHEEL_TIME = 9
+    EVICTION_HAND = 10
+    IGNORED_BASE = 16
+    EMITTED_BASE = 24
+    SIZE = 32
+
+
+class Rule(IntEnum):
+    """Positions in the meter's rules, microseconds."""
+
+    LIVE = 0
+    LINGER = 1
+    IDLE = 2
+    MAX_FLOWS = 3
+    SIZE = 4
+
+
+PACKET: Final = np.dtype(
+    [
+        ("src_hi", "u8"),
+        ("src_lo", "u8"),
+        ("dst_hi", "u8"),
+        ("dst_lo", "u8"),
+        ("ts", "i8"),
+        ("src_port", "i4"),
+        ("dst_port", "i4"),
+        ("protocol", "i4"),
+        ("payload", "i4"),
+        ("header", "i4"),
+        ("flags", "i4"),
+        ("window", "i4"),
+        ("icmp_type", "i4"),
+        ("icmp_code", "i4"),
+    ],
+    align=True,
+)
+
+LENGTHS: Final = np.dtype(
+    [("mean", "f8"), ("m2", "f8"), ("min", "i4"), ("max", "i4"), ("count", "i4")], align=True
+)
+"""Running statistics of payload lengths, bytes."""
+
+TIMES: Final = np.dtype(
+    [("mean", "f8"), ("m2", "f8"), ("min", "i8"), ("max", "i8"), ("count", "i4")], align=True
+)
+"""Running statistics of gaps, microseconds."""
+
+DIRECTION: Final = np.dtype(
+    [
+        ("lengths", LENGTHS),
+        ("gaps", TIMES),
+        ("last", "i8"),
+        ("bytes", "i8"),
+        ("gap_total", "i8"),
+        ("bulk_start", "i8"),
+        ("bulk_last", "i8"),
+        ("bulk_bytes_open", "i8"),
+        ("bulk_bytes", "i8"),
+        ("bulk_duration", "i8"),
+        ("bulk_packets_open", "i4"),
+        ("bulk_packets", "i4"),
+        ("bulk_count", "i4"),
+        ("header", "i4"),
+        ("psh", "i4"),
+        ("urg", "i4"),
+        ("rst", "i4"),
+        ("fin", "i4"),
+        ("window", "i4"),
+    ],
+    align=True,
+)
+"""What one direction of a flow has shown; `bulk_*_open` belong to a run that may become a bulk."""
+
+FLOW: Final = np.dtype(
+    [
+        ("src_hi", "u8"),
+        ("src_lo", "u8"),
+        ("dst_hi", "u8"),
+        ("dst_lo", "u8"),
+        ("uid", "u8"),
+        ("start", "i8"),
+        ("last", "i8"),
+        ("active_start", "i8"),
+        ("active_end", "i8"),
+        ("earlier_duration", "i8"),
+        ("lengths", LENGTHS),
+        ("gaps", TIMES),
+        ("active", TIMES),
+        ("idle", TIMES),
+        ("fwd", DIRECTION),
+        ("bwd", DIRECTION),
+        ("src_port", "i4"),
+        ("dst_port", "i4"),
+        ("syn", "i4"),
+        ("ack", "i4"),
+        ("cwr", "i4"),
+        ("ece", "i4"),
+        ("fwd_data_packets", "i4"),
+        ("fwd_header_min", "i4"),
+        ("tag", "u4"),
+        ("timer_next", "i4"),
+        ("timer_prev", "i4"),
+        ("timer_slot", "i4"),
+        ("icmp_type", "i2"),
+        ("icmp_code", "i2"),
+        ("protocol", "i2"),
+        ("tcp_state", "i1"),
+        ("state", "i1"),
+    ],
+    align=True,
+)
+
+EMITTED: Final = np.dtype(
+    [
+        ("src_hi", "u8"),
+        ("src_lo", "u8"),
+        ("dst_hi", "u8"),
+        ("dst_lo", "u8"),
+        ("uid", "u8"),
+        ("start", "i8"),
+        ("last", "i8"),
+        ("src_port", "i4"),
+        ("dst_port", "i4"),
+        ("protocol", "i2"),
+        ("end_reason", "u1"),
+    ],
+    align=True,
+)
+
+
+class PacketIndex(NamedTuple):
+    """Where the packets of a block are: what a framer fills and the kernel reads.
+
+    Attributes:
+        offset: int64; a packet's first byte in the block.
+        captured: int32; bytes captured of it.
+        ts: int64; UTC microseconds.
+        link: int32; its link type (LINKTYPE_ number).
+    """
+
+    offset: NDArray[np.int64]
+    captured: NDArray[np.int32]
+    ts: NDArray[np.int64]
+    link: NDArray[np.int32]
+
+
+class MeterState(NamedTuple):
+    """All that the kernel works on.
+
+    Attributes:
+        flows: FLOW rows.
+        slots: uint64, a power of two; hash tag above row + 1, 0 when empty.
+        free: int32; rows to use again, a stack.
+        wheel: int32; first row of each time slot, -1 when empty.
+        counters: int64, see Counter.
+        rules: int64, see Rule.
+        packet: one PACKET, the packet in hand.
+        out: EMITTED rows.
+        out_features: float64, len(out) x features.
+    """
+
+    flows: NDArray[Any]
+    slots: NDArray[np.uint64]
+    free: NDArray[np.int32]
+    wheel: NDArray[np.int32]
+    counters: NDArray[np.int64]
+    rules: NDArray[np.int64]
+    packet: NDArray[Any]
+    out: NDArray[Any]
+    out_features: NDArray[np.float64]
+
+
+def records(count: int, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Return zeroed rows whose fields are attributes, compiled and interpreted alike."""
+    return np.zeros(count, dtype).view(np.recarray)
+
+
+def packet_index(capacity: int) -> PacketIndex:
+    """Return room for the places of `capacity` packets."""
+    return PacketIndex(
+        np.zeros(capacity, np.int64),
+        np.zeros(capacity, np.int32),
+        np.zeros(capacity, np.int64),
+        np.zeros(capacity, np.int32),
+    )

@@ -1,0 +1,184 @@
+"""FlowMeter: the kernel with its memory, fed with blocks of packets, giving flow tables."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from capture.expiry import WHEEL_SLOTS
+from capture.flow_table import rebuild_index
+from capture.kernel import expire_flows, flush_flows, meter_packets
+from capture.layout import (
+    EMITTED,
+    FLOW,
+    PACKET,
+    Counter,
+    Ignored,
+    MeterState,
+    PacketIndex,
+    Rule,
+    records,
+)
+from capture.rules import MICROSECONDS, LiveRules
+from capture.status import MeterCounters
+from flows.schema import IMPROVED_NAMES
+from flows.table import EndReason, FlowTable
+
+DIALECT: Final = "improved"
+OUTPUT_FLOWS: Final = 4096
+LIVE_FLOWS: Final = 262_144
+FILE_FLOWS_START: Final = 65_536
+FILE_FLOWS_LIMIT: Final = 4_194_304
+
+
+def _addresses(hi: NDArray[np.uint64], lo: NDArray[np.uint64]) -> NDArray[np.uint8]:
+    return np.stack([hi, lo], axis=1).astype(">u8").view(np.uint8)
+
+
+class FlowMeter:
+    """Measures packets in dialect `improved`.
+
+    Without live rules flows end exactly as the dialect says and the flow table grows as needed; with
+    them it has a fixed size and `expire` ends flows on a quiet wire. Not thread-safe.
+    """
+
+    def __init__(
+        self,
+        *,
+        live_rules: LiveRules | None = None,
+        max_flows: int | None = None,
+        sensor: str = "",
+        interface: str = "",
+    ) -> None:
+        """Make a meter.
+
+        Args:
+            live_rules: expiry on a quiet wire; None for the dialect's own rules alone.
+            max_flows: flows kept at once; when full, long silent ones are emitted early.
+            sensor: name that the flow tables carry.
+            interface: name that the flow tables carry.
+
+        Raises:
+            ValueError: max_flows is not positive.
+        """
+        if max_flows is None:
+            max_flows = LIVE_FLOWS if live_rules else FILE_FLOWS_LIMIT
+        if max_flows < 1:
+            raise ValueError(f"max_flows must be at least 1, not {max_flows}")
+        rows = min(max_flows, FILE_FLOWS_START)
+        rules = np.zeros(Rule.SIZE, np.int64)
+        rules[Rule.MAX_FLOWS] = max_flows
+        if live_rules is not None:
+            rules[Rule.LIVE] = 1
+            rules[Rule.LINGER] = round(live_rules.linger_seconds * MICROSECONDS)
+            rules[Rule.IDLE] = round(live_rules.idle_seconds * MICROSECONDS)
+        counters = np.zeros(Counter.SIZE, np.int64)
+        # Uids of two runs of a sensor must not meet; 31 random bits keep the sum below 2^63.
+        counters[Counter.NEXT_UID] = secrets.randbits(31) << 32
+        self._sensor = sensor
+        self._interface = interface
+        self._state = MeterState(
+            flows=records(rows, FLOW),
+            slots=np.zeros(_slot_count(rows), np.uint64),
+            free=np.zeros(rows, np.int32),
+            wheel=np.full(WHEEL_SLOTS, -1, np.int32),
+            counters=counters,
+            rules=rules,
+            packet=records(1, PACKET),
+            out=records(OUTPUT_FLOWS, EMITTED),
+            out_features=np.zeros((OUTPUT_FLOWS, len(IMPROVED_NAMES))),
+        )
+
+    def feed(self, block: NDArray[np.uint8], index: PacketIndex, count: int) -> Iterator[FlowTable]:
+        """Meter the first `count` packets of an index over `block`; yield what ends, when full."""
+        done = 0
+        while done < count:
+            done = meter_packets(block, index, done, count, self._state)
+            if done < count:
+                if self._output_full():
+                    yield self._drain()
+                else:
+                    self._grow()
+
+    def expire(self, now_us: int) -> Iterator[FlowTable]:
+        """End the flows whose time has passed; no packet from before `now_us` may follow."""
+        more = True
+        while more:
+            more = expire_flows(now_us, self._state)
+            if more:
+                yield self._drain()
+
+    def flush(self) -> Iterator[FlowTable]:
+        """End all open flows and yield everything that was not yet given out."""
+        row = 0
+        while row >= 0:
+            row = flush_flows(row, self._state)
+            yield from self.drain()
+
+    def drain(self) -> Iterator[FlowTable]:
+        """Yield the flows that have ended since the last table, if there are any."""
+        if self._state.counters[Counter.OUTPUT]:
+            yield self._drain()
+
+    def counters(self) -> MeterCounters:
+        """Return the counters; the kernel may be counting on meanwhile."""
+        values = self._state.counters
+        return MeterCounters(
+            packets=int(values[Counter.PACKETS]),
+            metered=int(values[Counter.METERED]),
+            late=int(values[Counter.LATE]),
+            ignored={
+                reason.name.lower(): int(values[Counter.IGNORED_BASE + reason])
+                for reason in Ignored
+                if reason is not Ignored.METERED
+            },
+            flows_opened=int(values[Counter.OPENED]),
+            emitted={
+                reason.name.lower(): int(values[Counter.EMITTED_BASE + reason])
+                for reason in EndReason
+                if reason is not EndReason.UNKNOWN
+            },
+            flows_live=int(values[Counter.LIVE]),
+        )
+
+    def _output_full(self) -> bool:
+        return bool(self._state.counters[Counter.OUTPUT] > OUTPUT_FLOWS - 2)
+
+    def _drain(self) -> FlowTable:
+        count = int(self._state.counters[Counter.OUTPUT])
+        out = self._state.out[:count]
+        table = FlowTable.from_features(
+            self._state.out_features[:count].copy(),
+            IMPROVED_NAMES,
+            DIALECT,
+            flow_uid=out.uid.copy(),
+            src_addr=_addresses(out.src_hi, out.src_lo),
+            dst_addr=_addresses(out.dst_hi, out.dst_lo),
+            src_port=out.src_port.copy(),
+            dst_port=out.dst_port.copy(),
+            protocol=out.protocol.copy(),
+            start_us=out.start.copy(),
+            end_us=out["last"].copy(),
+            end_reason=out.end_reason.copy(),
+            sensor=self._sensor,
+            interface=self._interface,
+        )
+        self._state.counters[Counter.OUTPUT] = 0
+        return table
+
+    def _grow(self) -> None:
+        old = self._state
+        rows = min(len(old.flows) * 2, int(old.rules[Rule.MAX_FLOWS]))
+        flows = records(rows, FLOW)
+        flows[: len(old.flows)] = old.flows
+        slots = np.zeros(_slot_count(rows), np.uint64)
+        rebuild_index(slots, old.slots)
+        self._state = old._replace(flows=flows, slots=slots, free=np.zeros(rows, np.int32))
+
+
+def _slot_count(rows: int) -> int:
+    return 1 << (2 * rows - 1).bit_length()

@@ -1,0 +1,190 @@
+"""One packet changes one flow: counts, running statistics, bulks, active and idle time.
+
+Means and variances follow the recurrence of commons-math's SummaryStatistics in arrival order:
+d = x - m; m += d / n; s += (n - 1) * d * (d / n).
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from capture.rules import ACTIVITY_TIMEOUT_US, BULK_GAP_US
+from flows.jit import inlined
+
+FIN: Final = 1
+SYN: Final = 2
+RST: Final = 4
+PSH: Final = 8
+ACK: Final = 16
+URG: Final = 32
+ECE: Final = 64
+CWR: Final = 128
+
+_BULK_PACKETS: Final = 4
+
+
+@inlined
+def _add_value(statistics: Any, value: int) -> None:
+    count = statistics.count + 1
+    deviation = value - statistics.mean
+    step = deviation / count
+    if count == 1:
+        statistics.min = value
+        statistics.max = value
+    elif value < statistics.min:
+        statistics.min = value
+    elif value > statistics.max:
+        statistics.max = value
+    statistics.mean += step
+    statistics.m2 += (count - 1) * deviation * step
+    statistics.count = count
+
+
+@inlined
+def _clear(statistics: Any) -> None:
+    statistics.count = 0
+    statistics.mean = 0.0
+    statistics.m2 = 0.0
+
+
+@inlined
+def _clear_direction(side: Any) -> None:
+    _clear(side.lengths)
+    _clear(side.gaps)
+    side.bytes = 0
+    side.gap_total = 0
+    side.bulk_start = 0
+    side.bulk_last = 0
+    side.bulk_bytes_open = 0
+    side.bulk_bytes = 0
+    side.bulk_duration = 0
+    side.bulk_packets_open = 0
+    side.bulk_packets = 0
+    side.bulk_count = 0
+    side.header = 0
+    side.psh = 0
+    side.urg = 0
+    side.rst = 0
+    side.fin = 0
+    side.window = 0
+
+
+@inlined
+def _update_bulk(side: Any, other_last: int, packet: Any) -> None:
+    if other_last > side.bulk_start:
+        side.bulk_start = 0
+    if packet.payload <= 0:
+        return
+    if side.bulk_start == 0 or packet.ts - side.bulk_last > BULK_GAP_US:
+        side.bulk_start = packet.ts
+        side.bulk_packets_open = 1
+        side.bulk_bytes_open = packet.payload
+    else:
+        side.bulk_packets_open += 1
+        side.bulk_bytes_open += packet.payload
+        if side.bulk_packets_open == _BULK_PACKETS:
+            side.bulk_count += 1
+            side.bulk_packets += _BULK_PACKETS
+            side.bulk_bytes += side.bulk_bytes_open
+            side.bulk_duration += packet.ts - side.bulk_start
+        elif side.bulk_packets_open > _BULK_PACKETS:
+            side.bulk_packets += 1
+            side.bulk_bytes += packet.payload
+            side.bulk_duration += packet.ts - side.bulk_last
+    side.bulk_last = packet.ts
+
+
+@inlined
+def _count_flags(flow: Any, side: Any, flags: int) -> None:
+    if flags & ACK:
+        flow.ack += 1
+    if flags & PSH:
+        side.psh += 1
+    if flags & (FIN | SYN | RST | URG | ECE | CWR):
+        side.fin += flags & FIN
+        flow.syn += (flags & SYN) >> 1
+        side.rst += (flags & RST) >> 2
+        side.urg += (flags & URG) >> 5
+        flow.ece += (flags & ECE) >> 6
+        flow.cwr += (flags & CWR) >> 7
+
+
+@inlined
+def _count_packet(flow: Any, side: Any, packet: Any) -> None:
+    _add_value(flow.lengths, packet.payload)
+    _add_value(side.lengths, packet.payload)
+    side.bytes += packet.payload
+    side.header += packet.header
+    side.last = packet.ts
+    _count_flags(flow, side, packet.flags)
+    flow.last = packet.ts
+
+
+@inlined
+def is_forward(flow: Any, packet: Any) -> bool:
+    """Whether a packet comes from the flow's source; only the address counts, as in the Java tool."""
+    return bool(packet.src_lo == flow.src_lo and packet.src_hi == flow.src_hi)
+
+
+@inlined
+def start_flow(flow: Any, packet: Any) -> None:
+    """Begin a flow with its first packet; its five-tuple is already set."""
+    _clear(flow.lengths)
+    _clear(flow.gaps)
+    _clear(flow.active)
+    _clear(flow.idle)
+    _clear_direction(flow.fwd)
+    _clear_direction(flow.bwd)
+    flow.syn = 0
+    flow.ack = 0
+    flow.cwr = 0
+    flow.ece = 0
+    flow.fwd_data_packets = 0
+    flow.fwd_header_min = 0
+    flow.icmp_type = packet.icmp_type
+    flow.icmp_code = packet.icmp_code
+    flow.tcp_state = 0
+    flow.state = 0
+    flow.start = packet.ts
+    flow.active_start = packet.ts
+    flow.active_end = packet.ts
+    if is_forward(flow, packet):
+        _update_bulk(flow.fwd, 0, packet)
+        _count_packet(flow, flow.fwd, packet)
+        flow.fwd.window = packet.window
+        flow.fwd_header_min = packet.header
+    else:
+        _update_bulk(flow.bwd, 0, packet)
+        _count_packet(flow, flow.bwd, packet)
+        flow.bwd.window = packet.window
+
+
+@inlined
+def _update_active_idle(flow: Any, ts: int) -> None:
+    gap = ts - flow.active_end
+    if gap > ACTIVITY_TIMEOUT_US:
+        if flow.active_end > flow.active_start:
+            _add_value(flow.active, flow.active_end - flow.active_start)
+        _add_value(flow.idle, gap)
+        flow.active_start = ts
+    flow.active_end = ts
+
+
+@inlined
+def add_packet(flow: Any, packet: Any) -> None:
+    """Add a later packet to a flow."""
+    _update_active_idle(flow, packet.ts)
+    _add_value(flow.gaps, packet.ts - flow.last)
+    forward = is_forward(flow, packet)
+    side = flow.fwd if forward else flow.bwd
+    _update_bulk(side, flow.bwd.bulk_last if forward else flow.fwd.bulk_last, packet)
+    if side.lengths.count > 0:
+        gap = packet.ts - side.last
+        _add_value(side.gaps, gap)
+        side.gap_total += gap
+    _count_packet(flow, side, packet)
+    if forward:
+        flow.fwd_data_packets += 1 if packet.payload > 0 else 0
+        flow.fwd_header_min = min(flow.fwd_header_min, packet.header)
+    else:
+        flow.bwd.window = packet.window
