@@ -1,0 +1,36 @@
+"""How many flows got which verdict, from whom."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+
+import numpy as np
+
+from flows.labels import BY_CODE
+from flows.verdicts import INSUFFICIENT, Verdicts
+
+BENIGN = "benign"
+
+
+class VerdictCounts:
+    """Counts verdicts by source and label; thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._counts: Counter[tuple[str, str]] = Counter()
+
+    def add(self, verdicts: Verdicts, source: str) -> None:
+        """Count the verdicts of one batch."""
+        insufficient = int(np.count_nonzero(verdicts.insufficient))
+        codes, counts = np.unique(verdicts.code[~verdicts.insufficient], return_counts=True)
+        with self._lock:
+            if insufficient:
+                self._counts[source, INSUFFICIENT] += insufficient
+            for code, count in zip(codes.tolist(), counts.tolist(), strict=True):
+                self._counts[source, BY_CODE[code].name if code else BENIGN] += count
+
+    def snapshot(self) -> dict[tuple[str, str], int]:
+        """Return flows by (source, label)."""
+        with self._lock:
+            return dict(self._counts)

@@ -1,0 +1,108 @@
+"""From exceptions to HTTP answers, in one place.
+
+RequestError
+├── UnauthorizedError       401
+├── BodyTooLargeError       413
+├── UnprocessableError      422
+├── ModelNotAvailableError  503
+└── BusyError               503, with Retry-After
+"""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from typing import Any, ClassVar
+
+from fastapi import FastAPI
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from inference_server.responses import OrjsonResponse
+
+logger = logging.getLogger(__name__)
+
+
+class RequestError(Exception):
+    """A request that gets another answer than 200; `detail` is the answer's."""
+
+    status: ClassVar[int]
+    headers: ClassVar[dict[str, str]] = {}
+
+    def __init__(self, detail: str | list[dict[str, Any]]) -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+
+class UnauthorizedError(RequestError):
+    """No key, or not one of ours."""
+
+    status = 401
+    headers: ClassVar = {"WWW-Authenticate": "Bearer"}
+
+
+class BodyTooLargeError(RequestError):
+    """More bytes than a request may have."""
+
+    status = 413
+
+
+class UnprocessableError(RequestError):
+    """A body that describes no flow the model can judge."""
+
+    status = 422
+
+
+class ModelNotAvailableError(RequestError):
+    """No model serves yet."""
+
+    status = 503
+
+
+class BusyError(RequestError):
+    """The scoring queue is full."""
+
+    status = 503
+    headers: ClassVar = {"Retry-After": "1"}
+
+
+def install_errors(app: FastAPI) -> None:
+    """Make `app` answer with the translations of this module."""
+    app.add_exception_handler(RequestError, _answer)
+    app.add_middleware(UnexpectedErrors)
+
+
+async def _answer(_: Request, error: Exception) -> OrjsonResponse:
+    assert isinstance(error, RequestError)
+    return OrjsonResponse({"detail": error.detail}, status_code=error.status, headers=error.headers)
+
+
+class UnexpectedErrors:
+    """Answers 500 without a word of the cause; the log has it, under the request's id."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = False
+
+        async def noting_send(message: Message) -> None:
+            nonlocal started
+            started = started or message["type"] == "http.response.start"
+            await send(message)
+
+        try:
+            await self._app(scope, receive, noting_send)
+        except Exception:
+            request_id = uuid.uuid4().hex
+            logger.exception("request %s: %s %s failed", request_id, scope["method"], scope["path"])
+            if started:
+                raise
+            answer = OrjsonResponse(
+                {"detail": "Internal error"}, status_code=500, headers={"X-Request-Id": request_id}
+            )
+            await answer(scope, receive, send)

@@ -1,0 +1,144 @@
+"""The service's settings: environment variables and `.env`, under the predecessors' names."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import socket
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from dotenv import dotenv_values
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+Names = Annotated[tuple[str, ...], NoDecode]
+Secrets = Annotated[tuple[SecretStr, ...], NoDecode]
+ENV_FILE = Path(".env")
+LIBRARY_PREFIXES = ("AWS_", "MLFLOW_")
+
+
+class Settings(BaseSettings):
+    """Each field is the environment variable of its name in capitals; an empty value means unset."""
+
+    model_config = SettingsConfigDict(
+        env_file=ENV_FILE, extra="ignore", env_ignore_empty=True, frozen=True, allow_inf_nan=False
+    )
+
+    host: str = Field(
+        "127.0.0.1",
+        description="address to listen on; anything but loopback needs API_KEYS or ALLOW_UNAUTHENTICATED",
+    )
+    port: int = Field(8000, ge=0, le=65535, description="TCP port to listen on, 0 to 65535 (0: any free one)")
+    api_keys: Secrets = Field(
+        (),
+        description="comma list of keys, one of which `POST /predict` must bring; unset: none is asked for",
+    )
+    allow_unauthenticated: bool = Field(
+        False, description="true or false; true serves other machines without API_KEYS"
+    )
+    log_dir: Path = Field(Path("var/logs"), description="directory of the prediction and application logs")
+    state_dir: Path = Field(Path("var"), description="directory of the embedded registry and other state")
+    log_negative_predictions: bool = Field(
+        False, description="true or false; true also writes benign flows to negative_predictions.log"
+    )
+    mlflow_tracking_uri: str | None = Field(
+        None, description="MLflow registry; unset: `sqlite:///<STATE_DIR>/mlflow.db`"
+    )
+    mlflow_model_name: str = Field(
+        "models:/ml-ids@champion",
+        description="the model to serve: `models:/NAME@ALIAS`, `models:/NAME/VERSION`, `/latest` or `/STAGE`",
+    )
+    register_starter: bool = Field(
+        False, description="true or false; true registers the starter model in a registry of your own as well"
+    )
+    start_cicflowmeter: bool = Field(True, description="`false` turns live capture off; anything else is on")
+    cic_interface: Names = Field(
+        (), description="comma list of interfaces to capture on; unset: that of the default route"
+    )
+    capture_silence_seconds: float = Field(
+        300.0, gt=0, description="seconds without a packet after which `/health` says degraded, more than 0"
+    )
+    capture_idle_seconds: float = Field(
+        60.0, gt=0, description="seconds without a packet after which a live flow ends, more than 0"
+    )
+    close_linger: float = Field(
+        2.0, gt=0, description="seconds a closed TCP flow waits for late packets, more than 0"
+    )
+    sensor_id: str = Field(
+        default_factory=socket.gethostname,
+        description="this sensor's name in every verdict; unset: host name",
+    )
+    demo: bool | None = Field(
+        None,
+        description="`1` replays the demo capture at every start, `0` never; unset: once, not in a container",
+    )
+
+    @field_validator("cic_interface", "api_keys", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        return tuple(part for part in (item.strip() for item in value.split(",")) if part)
+
+    @field_validator("start_cicflowmeter", mode="before")
+    @classmethod
+    def _only_false_disables(cls, value: Any) -> bool:
+        return str(value).strip().lower() != "false"
+
+    @field_validator("log_dir", "state_dir")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return value.expanduser().absolute()
+
+    @model_validator(mode="after")
+    def _guard_open_bind(self) -> Self:
+        if not (is_loopback(self.host) or self.api_keys or self.allow_unauthenticated):
+            raise ValueError(
+                f"HOST={self.host} serves other machines without a key: set API_KEYS, or "
+                "ALLOW_UNAUTHENTICATED=true if that is meant"
+            )
+        return self
+
+    @property
+    def tracking_uri(self) -> str:
+        """The registry's address; the embedded one's when none is set."""
+        return self.mlflow_tracking_uri or f"sqlite:///{self.state_dir / 'mlflow.db'}"
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Read the settings; `overrides` win over the environment, which wins over `.env`.
+
+    Raises:
+        ValueError: a value is wrong; the message names each variable and what it expects.
+    """
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        lines = [_explain(detail) for detail in error.errors()]
+        raise ValueError("\n".join(lines)) from None
+
+
+def export_library_variables(env_file: Path = ENV_FILE) -> None:
+    """Put `.env`'s AWS_* and MLFLOW_* where boto3 and MLflow read them; the environment wins."""
+    for name, value in dotenv_values(env_file).items():
+        if value and name.startswith(LIBRARY_PREFIXES):
+            os.environ.setdefault(name, value)
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether only this machine can reach an address."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _explain(detail: ErrorDetails) -> str:
+    if not detail["loc"]:
+        return detail["msg"].removeprefix("Value error, ")
+    field = str(detail["loc"][0])
+    given = "" if field == "api_keys" else f"={detail['input']}"
+    meaning = Settings.model_fields[field].description
+    return f"{field.upper()}{given}: {detail['msg']}. {field.upper()} is: {meaning}"
