@@ -1,0 +1,134 @@
+"""Packets a second of the flow meter beside tcpdump and nfstream, all on the same capture.
+
+make bench
+python benchmarks/meter.py [--packets 1000000] [--flows 70000] [--runs 5] [--no-peers]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+import venv
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from generated_capture import generated_capture
+from rich.console import Console
+from rich.table import Table
+
+from capture.files import read_capture
+
+ROOT = Path(__file__).resolve().parent.parent
+VAR = ROOT / "var"
+NFSTREAM = "nfstream==6.6.0"
+NFSTREAM_RUNS = 3
+
+
+@dataclass(frozen=True)
+class Timing:
+    """The seconds of each run of one tool, and the flows it counted, if it counts any."""
+
+    tool: str
+    seconds: list[float]
+    flows: int | None
+
+    @property
+    def median(self) -> float:
+        return statistics.median(self.seconds)
+
+
+def time_runs(tool: str, run: Callable[[], tuple[float, int | None]], runs: int) -> Timing:
+    """Run once to warm up, then `runs` times; a run returns its seconds and flows."""
+    run()
+    results = [run() for _ in range(runs)]
+    return Timing(tool, [seconds for seconds, _ in results], results[-1][1])
+
+
+def meter_run(path: Path) -> tuple[float, int]:
+    start = time.perf_counter()
+    flows = sum(len(table) for table in read_capture(path))
+    return time.perf_counter() - start, flows
+
+
+def tcpdump_run(path: Path) -> tuple[float, None]:
+    start = time.perf_counter()
+    subprocess.run(["tcpdump", "-r", str(path), "-w", "/dev/null"], check=True, capture_output=True)
+    return time.perf_counter() - start, None
+
+
+def nfstream_python() -> Path:
+    """Return the interpreter of nfstream's own environment, made on the first call."""
+    directory = VAR / "tools" / NFSTREAM.replace("==", "-")
+    python = directory / "bin" / "python"
+    finished = directory / ".complete"
+    if not finished.exists():
+        venv.create(directory, with_pip=True, clear=True)
+        subprocess.run([python, "-m", "pip", "install", "--quiet", NFSTREAM], check=True)
+        finished.touch()
+    return python
+
+
+def nfstream_run(python: Path, path: Path) -> tuple[float, int]:
+    script = Path(__file__).parent / "peers" / "nfstream_flows.py"
+    answer = json.loads(subprocess.check_output([python, script, path]))
+    return answer["seconds"], answer["flows"]
+
+
+def measure(path: Path, runs: int, with_peers: bool) -> list[Timing]:
+    timings = [time_runs("ML-IDS meter, in process", lambda: meter_run(path), runs)]
+    if not with_peers:
+        return timings
+    if shutil.which("tcpdump"):
+        timings.append(time_runs("tcpdump -r F -w /dev/null", lambda: tcpdump_run(path), runs))
+    python = nfstream_python()
+    slow_runs = min(runs, NFSTREAM_RUNS)
+    timings.append(time_runs(NFSTREAM.replace("==", " "), lambda: nfstream_run(python, path), slow_runs))
+    return timings
+
+
+def machine() -> str:
+    cpu_info = Path("/proc/cpuinfo")
+    lines = cpu_info.read_text().splitlines() if cpu_info.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    cpu = names[0] if names else platform.processor()
+    return f"{cpu}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}"
+
+
+def report(path: Path, packets: int, timings: list[Timing]) -> None:
+    table = Table(title=f"{packets:,} packets, {path.stat().st_size / 1e6:.0f} MB; {machine()}")
+    for title in ("tool", "flows", "seconds (median)", "range", "runs", "packets/s", "meter is faster by"):
+        table.add_column(title, justify="left" if title == "tool" else "right")
+    for timing in timings:
+        table.add_row(
+            timing.tool,
+            "-" if timing.flows is None else f"{timing.flows:,}",
+            f"{timing.median:.3f}",
+            f"{min(timing.seconds):.3f}-{max(timing.seconds):.3f}",
+            str(len(timing.seconds)),
+            f"{packets / timing.median:,.0f}",
+            f"{timing.median / timings[0].median:.2f} x",
+        )
+    Console(width=None if sys.stdout.isatty() else 130).print(table)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--packets", type=int, default=1_000_000)
+    parser.add_argument("--flows", type=int, default=70_000)
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--no-peers", action="store_true")
+    chosen = parser.parse_args()
+    path = generated_capture(VAR / "bench", chosen.packets, chosen.flows)
+    report(path, chosen.packets, measure(path, chosen.runs, not chosen.no_peers))
+
+
+if __name__ == "__main__":
+    main()

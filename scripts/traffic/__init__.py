@@ -1,0 +1,1 @@
+"""Traffic made by rule: hosts, conversations and the scenarios built of them."""
