@@ -65,30 +65,33 @@ def be64(block: NDArray[np.uint8], at: int) -> np.uint64:
 
 
 @inlined
+def _link_header(link: int) -> tuple[int, int]:
+    """Return a link header's length (-1: unknown) and where its EtherType is (-1: nowhere)."""
+    if link == LINK_ETHERNET:
+        return 14, 12
+    if link == LINK_SLL:
+        return 16, 14
+    if link == LINK_SLL2:
+        return 20, 0
+    if link in (LINK_NULL, LINK_LOOP):
+        return 4, -1
+    if link in (LINK_RAW, LINK_RAW_BSD, LINK_RAW_OPENBSD, LINK_IPV4, LINK_IPV6):
+        return 0, -1
+    return -1, -1
+
+
+@inlined
 def _network_layer(block: NDArray[np.uint8], start: int, end: int, link: int) -> tuple[int, int]:
     """Return where the network layer starts and its EtherType, or -1 and the reason to ignore."""
-    if link == LINK_ETHERNET:
-        at, kind_at = start + 14, start + 12
-    elif link == LINK_SLL:
-        at, kind_at = start + 16, start + 14
-    elif link == LINK_SLL2:
-        at, kind_at = start + 20, start
-    elif link == LINK_NULL or link == LINK_LOOP:
-        at, kind_at = start + 4, -1
-    elif link in (LINK_RAW, LINK_RAW_BSD, LINK_RAW_OPENBSD, LINK_IPV4, LINK_IPV6):
-        at, kind_at = start, -1
-    else:
+    length, kind_at = _link_header(link)
+    if length < 0:
         return -1, _LINK_TYPE
+    at = start + length
     if at >= end:
         return -1, _TRUNCATED
     if kind_at < 0:
-        version = block[at] >> 4
-        if version == 4:
-            return at, ETHERTYPE_IPV4
-        if version == 6:
-            return at, ETHERTYPE_IPV6
-        return -1, _NOT_IP
-    kind = be16(block, kind_at)
+        return at, ETHERTYPE_IPV6 if block[at] >> 4 == 6 else ETHERTYPE_IPV4
+    kind = be16(block, start + kind_at)
     while kind in (ETHERTYPE_VLAN, ETHERTYPE_QINQ, ETHERTYPE_QINQ_OLD):
         if at + 4 > end:
             return -1, _TRUNCATED
@@ -124,7 +127,7 @@ def _transport(block: NDArray[np.uint8], at: int, end: int, protocol: int, packe
         packet.payload = end - at - 8
         packet.flags = 0
         packet.window = 0
-    elif (protocol == PROTOCOL_ICMP or protocol == PROTOCOL_ICMPV6) and at + 2 <= end:
+    elif protocol in (PROTOCOL_ICMP, PROTOCOL_ICMPV6) and at + 2 <= end:
         _portless(packet, protocol)
         packet.icmp_type = np.int64(block[at])
         packet.icmp_code = np.int64(block[at + 1])

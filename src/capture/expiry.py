@@ -35,7 +35,7 @@ _REASON_IDLE: Final = int(EndReason.IDLE)
 def closing_reason(flow: Any, otherwise: int) -> int:
     """Return RST or FIN when the connection was closed so, else `otherwise`."""
     if flow.protocol == PROTOCOL_TCP:
-        if flow.fwd.rst > 0 or flow.bwd.rst > 0:
+        if flow.fwd.rst + flow.bwd.rst + flow.first_rst > 0:
             return _REASON_RST
         if flow.fwd.fin > 0 and flow.bwd.fin > 0:
             return _REASON_FIN

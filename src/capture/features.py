@@ -52,67 +52,83 @@ def _write_bulk(row: NDArray[np.float64], at: int, side: Any) -> None:
 
 
 @inlined
-def write_features(flow: Any, row: NDArray[np.float64]) -> None:
-    """Write a flow's features into `row` (81 values)."""
-    fwd, bwd = flow.fwd, flow.bwd
-    fwd_packets, bwd_packets = fwd.lengths.count, bwd.lengths.count
-    packets = fwd_packets + bwd_packets
-    total_bytes = fwd.bytes + bwd.bytes
-    duration = flow.last - flow.start
-    seconds = duration / 1e6
-    row[0] = duration
-    row[1] = fwd_packets
-    row[2] = bwd_packets
-    row[3] = fwd.bytes
-    row[4] = bwd.bytes
-    _write_lengths(row, 5, fwd.lengths)
-    _write_lengths(row, 9, bwd.lengths)
-    row[13] = total_bytes / seconds
-    row[14] = packets / seconds
+def _write_lengths_and_gaps(row: NDArray[np.float64], flow: Any) -> None:
+    _write_lengths(row, 5, flow.fwd.lengths)
+    _write_lengths(row, 9, flow.bwd.lengths)
     _write_mean_std_max_min(row, 15, flow.gaps, np.nan)
-    row[19] = fwd.gap_total
-    _write_mean_std_max_min(row, 20, fwd.gaps, 0.0)
-    row[24] = bwd.gap_total
-    _write_mean_std_max_min(row, 25, bwd.gaps, 0.0)
-    row[29] = fwd.psh
-    row[30] = bwd.psh
-    row[31] = fwd.urg
-    row[32] = bwd.urg
-    row[33] = fwd.header
-    row[34] = bwd.header
-    row[35] = fwd_packets / seconds if duration > 0 else 0.0
-    row[36] = bwd_packets / seconds if duration > 0 else 0.0
+    row[19] = flow.fwd.gap_total
+    _write_mean_std_max_min(row, 20, flow.fwd.gaps, 0.0)
+    row[24] = flow.bwd.gap_total
+    _write_mean_std_max_min(row, 25, flow.bwd.gaps, 0.0)
     row[37] = flow.lengths.min
     row[38] = flow.lengths.max
     row[39] = flow.lengths.mean
     row[41] = _variance(flow.lengths)
     row[40] = np.sqrt(row[41])
+    _write_mean_std_max_min(row, 68, flow.active, 0.0)
+    _write_mean_std_max_min(row, 72, flow.idle, 0.0)
+
+
+@inlined
+def _write_flags(row: NDArray[np.float64], flow: Any) -> None:
+    fwd, bwd = flow.fwd, flow.bwd
+    row[29] = fwd.psh
+    row[30] = bwd.psh
+    row[31] = fwd.urg
+    row[32] = bwd.urg
     row[42] = fwd.fin + bwd.fin
     row[43] = flow.syn
-    row[44] = fwd.rst + bwd.rst
+    row[44] = fwd.rst + bwd.rst + flow.first_rst
     row[45] = fwd.psh + bwd.psh
     row[46] = flow.ack
     row[47] = fwd.urg + bwd.urg
     row[48] = flow.cwr
     row[49] = flow.ece
+    row[76] = fwd.rst
+    row[77] = bwd.rst
+
+
+@inlined
+def _write_rates_and_shares(row: NDArray[np.float64], flow: Any, duration: int) -> None:
+    fwd_packets, bwd_packets = flow.fwd.lengths.count, flow.bwd.lengths.count
+    fwd_bytes, bwd_bytes = flow.fwd.bytes, flow.bwd.bytes
+    packets = fwd_packets + bwd_packets
+    seconds = duration / 1e6
+    row[13] = (fwd_bytes + bwd_bytes) / seconds
+    row[14] = packets / seconds
+    row[35] = fwd_packets / seconds if duration > 0 else 0.0
+    row[36] = bwd_packets / seconds if duration > 0 else 0.0
     row[50] = bwd_packets / fwd_packets if fwd_packets else 0.0
-    row[51] = total_bytes / packets
-    row[52] = fwd.bytes / fwd_packets if fwd_packets else 0.0
-    row[53] = bwd.bytes / bwd_packets if bwd_packets else 0.0
+    row[51] = (fwd_bytes + bwd_bytes) / packets
+    row[52] = fwd_bytes / fwd_packets if fwd_packets else 0.0
+    row[53] = bwd_bytes / bwd_packets if bwd_packets else 0.0
+    row[60] = fwd_packets // packets
+    row[61] = fwd_bytes // packets
+    row[62] = bwd_packets // packets
+    row[63] = bwd_bytes // packets
+
+
+@inlined
+def write_features(flow: Any, row: NDArray[np.float64]) -> None:
+    """Write a flow's features into `row` (81 values)."""
+    fwd, bwd = flow.fwd, flow.bwd
+    duration = flow.last - flow.start
+    row[0] = duration
+    row[1] = fwd.lengths.count
+    row[2] = bwd.lengths.count
+    row[3] = fwd.bytes
+    row[4] = bwd.bytes
+    _write_lengths_and_gaps(row, flow)
+    _write_rates_and_shares(row, flow, duration)
+    _write_flags(row, flow)
+    row[33] = fwd.header
+    row[34] = bwd.header
     _write_bulk(row, 54, fwd)
     _write_bulk(row, 57, bwd)
-    row[60] = fwd_packets // packets
-    row[61] = fwd.bytes // packets
-    row[62] = bwd_packets // packets
-    row[63] = bwd.bytes // packets
     row[64] = fwd.window
     row[65] = bwd.window
     row[66] = flow.fwd_data_packets
     row[67] = flow.fwd_header_min
-    _write_mean_std_max_min(row, 68, flow.active, 0.0)
-    _write_mean_std_max_min(row, 72, flow.idle, 0.0)
-    row[76] = fwd.rst
-    row[77] = bwd.rst
     row[78] = flow.icmp_code
     row[79] = flow.icmp_type
     row[80] = flow.earlier_duration + duration if flow.protocol == PROTOCOL_TCP else 0

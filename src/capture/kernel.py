@@ -94,7 +94,7 @@ def _settle(state: MeterState, flow: Any, now: int) -> bool:
         if now <= due:
             return False
         _emit(state, flow, reason)
-        if reason == _REASON_FIN or reason == _REASON_RST:
+        if reason in (_REASON_FIN, _REASON_RST):
             flow.state = _CLOSED
         elif reason == _REASON_TIMEOUT:
             flow.state = _CAPPED
@@ -186,9 +186,7 @@ def _follow_tcp(flow: Any, flags: int) -> None:
             flow.tcp_state = _FIRST_FIN
         elif flow.tcp_state == _FIRST_FIN and flow.fwd.fin > 0 and flow.bwd.fin > 0:
             flow.tcp_state = _SECOND_FIN
-    elif flags & RST:
-        flow.tcp_state = _READY
-    elif flags & ACK and flow.tcp_state == _SECOND_FIN:
+    elif flags & RST or (flags & ACK and flow.tcp_state == _SECOND_FIN):
         flow.tcp_state = _READY
 
 

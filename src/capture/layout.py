@@ -163,6 +163,7 @@ FLOW: Final = np.dtype(
         ("icmp_type", "i2"),
         ("icmp_code", "i2"),
         ("protocol", "i2"),
+        ("first_rst", "i1"),
         ("tcp_state", "i1"),
         ("state", "i1"),
     ],

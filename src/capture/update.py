@@ -148,15 +148,16 @@ def start_flow(flow: Any, packet: Any) -> None:
     flow.start = packet.ts
     flow.active_start = packet.ts
     flow.active_end = packet.ts
-    if is_forward(flow, packet):
-        _update_bulk(flow.fwd, 0, packet)
-        _count_packet(flow, flow.fwd, packet)
-        flow.fwd.window = packet.window
+    forward = is_forward(flow, packet)
+    side = flow.fwd if forward else flow.bwd
+    _update_bulk(side, 0, packet)
+    _count_packet(flow, side, packet)
+    side.window = packet.window
+    # The dialect counts the first packet's RST for the flow but for neither direction.
+    flow.first_rst = side.rst
+    side.rst = 0
+    if forward:
         flow.fwd_header_min = packet.header
-    else:
-        _update_bulk(flow.bwd, 0, packet)
-        _count_packet(flow, flow.bwd, packet)
-        flow.bwd.window = packet.window
 
 
 @inlined
