@@ -9,22 +9,27 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 
-from traffic.session import LINUX_SERVER, SCANNER, Conversation, Host
+from traffic.session import LINUX_SERVER, SCANNER, Conversation, Host, Stack
 
 ATTACKER = Host("203.0.113.66")
 SCAN_HOST = Host("203.0.113.67", SCANNER)
 VICTIM = Host("198.51.100.10", LINUX_SERVER)
+SHELL_VICTIM = Host(VICTIM.address, Stack(28960, 247))
 PAGE = 11_595
+SERVED_PORTS = {21, 22, 80}
+SSH_SETUP = ((24, 152), (144, 720), (16, 0), (52, 52), (36, 84))
+SSH_FAREWELL = ((144, 84), (32, 84), (32, 48))
 
 
-def _attack(rng: random.Random, start_us: int, port: int) -> Conversation:
-    return Conversation(rng, ATTACKER, VICTIM, rng.randrange(32768, 61000), port, start_us)
+def _attack(rng: random.Random, start_us: int, port: int, victim: Host = VICTIM) -> Conversation:
+    return Conversation(rng, ATTACKER, victim, rng.randrange(32768, 61000), port, start_us)
 
 
 def port_scan(rng: random.Random, start_us: int, count: int = 120) -> Iterator[Conversation]:
     """SYN to closed ports, each answered by RST within microseconds."""
     source = rng.randrange(40000, 60000)
-    for number, port in enumerate(rng.sample(range(1, 10_000), count)):
+    closed = [port for port in range(1, 10_000) if port not in SERVED_PORTS]
+    for number, port in enumerate(rng.sample(closed, count)):
         talk = Conversation(
             rng, SCAN_HOST, VICTIM, source, port, start_us + number * 2_500 + rng.randrange(900)
         )
@@ -56,24 +61,30 @@ def ftp_guessing(rng: random.Random, start_us: int, count: int = 12) -> Iterator
 def ssh_guessing(rng: random.Random, start_us: int, count: int = 8) -> Iterator[Conversation]:
     """Key exchange, then six passwords, each refused after about two seconds."""
     for number in range(count):
-        talk = _attack(rng, start_us + number * 500_000 + rng.randrange(90_000), 22)
+        at = start_us + number * 500_000 + rng.randrange(90_000)
+        talk = _attack(rng, at, 22, SHELL_VICTIM)
         talk.open(rng.randrange(90, 160))
         talk.say(True, b"SSH-2.0-paramiko_2.0.0\r\n", rng.randrange(300, 900), ack_gap=rng.randrange(20, 60))
         talk.say(False, b"SSH-2.0-OpenSSH_7.2p2 Ubuntu-4ubuntu2.1\r\n", 9_000, ack_gap=30)
         talk.say(True, rng.randbytes(640), rng.randrange(900, 2_000), ack_gap=39_000)
-        talk.say(False, rng.randbytes(976), rng.randrange(300, 900), ack_gap=330)
-        for client_size, server_size in ((24, 152), (144, 720), (16, 0), (52, 52), (68, 84)):
-            talk.say(
-                True, rng.randbytes(client_size), rng.randrange(900, 9_000), ack_gap=rng.randrange(20, 400)
-            )
-            if server_size:
-                talk.say(False, rng.randbytes(server_size), rng.randrange(300, 4_000))
+        talk.say(False, rng.randbytes(976), 3, ack_gap=330)
+        for sizes in SSH_SETUP:
+            _exchange(talk, sizes, rng.randrange(300, 4_000))
         for _ in range(6):
-            talk.say(True, rng.randbytes(144), rng.randrange(500, 9_000), ack_gap=39_000)
-            talk.say(False, rng.randbytes(84), rng.randrange(1_600_000, 2_200_000))
-        talk.say(True, rng.randbytes(52), rng.randrange(500, 900))
+            _exchange(talk, (144, 84), rng.randrange(1_700_000, 2_300_000))
+        for sizes in SSH_FAREWELL:
+            _exchange(talk, sizes, rng.randrange(300, 900))
         talk.close(True, rng.randrange(300, 900))
         yield talk
+
+
+def _exchange(talk: Conversation, sizes: tuple[int, int], thinking: int) -> None:
+    """Send one record of each size, the client's acknowledged at once, the server's with the next."""
+    asked, answered = sizes
+    gap = talk.rng.randrange(500, 9_000)
+    talk.say(True, talk.rng.randbytes(asked), gap, ack_gap=talk.rng.randrange(20, 400))
+    if answered:
+        talk.say(False, talk.rng.randbytes(answered), thinking)
 
 
 def hulk(rng: random.Random, start_us: int, count: int = 30) -> Iterator[Conversation]:
