@@ -49,8 +49,8 @@ class FramedBlock(NamedTuple):
     """A block, the places of its packets and how many there are; valid until the next one."""
 
     block: NDArray[np.uint8]
-    index: PacketIndex
-    count: int
+    places: PacketIndex
+    packets: int
 
 
 class BlockReader:

@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from capture.layout import Ignored
+from capture.layout import Ignored, Number
 from flows.jit import inlined
 
 LINK_NULL: Final = 0
@@ -47,25 +47,25 @@ _MAPPED: Final = 0xFFFF00000000
 
 
 @inlined
-def be16(block: NDArray[np.uint8], at: int) -> int:
+def be16(block: NDArray[np.uint8], at: Number) -> Number:
     """Return the big-endian 16-bit number at `at`."""
     return (np.int64(block[at]) << 8) | np.int64(block[at + 1])
 
 
 @inlined
-def be32(block: NDArray[np.uint8], at: int) -> int:
+def be32(block: NDArray[np.uint8], at: Number) -> Number:
     """Return the big-endian 32-bit number at `at`."""
     return (be16(block, at) << 16) | be16(block, at + 2)
 
 
 @inlined
-def be64(block: NDArray[np.uint8], at: int) -> np.uint64:
+def be64(block: NDArray[np.uint8], at: Number) -> np.uint64:
     """Return the big-endian 64-bit number at `at`."""
     return (np.uint64(be32(block, at)) << np.uint64(32)) | np.uint64(be32(block, at + 4))
 
 
 @inlined
-def _link_header(link: int) -> tuple[int, int]:
+def _link_header(link: Number) -> tuple[Number, Number]:
     """Return a link header's length (-1: unknown) and where its EtherType is (-1: nowhere)."""
     if link == LINK_ETHERNET:
         return 14, 12
@@ -81,7 +81,9 @@ def _link_header(link: int) -> tuple[int, int]:
 
 
 @inlined
-def _network_layer(block: NDArray[np.uint8], start: int, end: int, link: int) -> tuple[int, int]:
+def _network_layer(
+    block: NDArray[np.uint8], start: Number, end: Number, link: Number
+) -> tuple[Number, Number]:
     """Return where the network layer starts and its EtherType, or -1 and the reason to ignore."""
     length, kind_at = _link_header(link)
     if length < 0:
@@ -101,7 +103,7 @@ def _network_layer(block: NDArray[np.uint8], start: int, end: int, link: int) ->
 
 
 @inlined
-def _portless(packet: Any, protocol: int) -> None:
+def _portless(packet: Any, protocol: Number) -> None:
     packet.protocol = protocol
     packet.src_port = 0
     packet.dst_port = 0
@@ -114,7 +116,7 @@ def _portless(packet: Any, protocol: int) -> None:
 
 
 @inlined
-def _transport(block: NDArray[np.uint8], at: int, end: int, protocol: int, packet: Any) -> int:
+def _transport(block: NDArray[np.uint8], at: Number, end: Number, protocol: Number, packet: Any) -> Number:
     """Decode layer 4; what the dialect does not tell apart is a host pair's protocol 0."""
     if protocol == PROTOCOL_TCP and at + 20 <= end:
         header = (np.int64(block[at + 12]) >> 4) * 4
@@ -144,7 +146,7 @@ def _transport(block: NDArray[np.uint8], at: int, end: int, protocol: int, packe
 
 
 @inlined
-def _ipv4(block: NDArray[np.uint8], start: int, captured_end: int, packet: Any) -> int:
+def _ipv4(block: NDArray[np.uint8], start: Number, captured_end: Number, packet: Any) -> Number:
     at = start
     end = captured_end
     outermost = True
@@ -180,7 +182,7 @@ def _ipv4(block: NDArray[np.uint8], start: int, captured_end: int, packet: Any) 
 
 
 @inlined
-def _ipv6(block: NDArray[np.uint8], start: int, captured_end: int, packet: Any) -> int:
+def _ipv6(block: NDArray[np.uint8], start: Number, captured_end: Number, packet: Any) -> Number:
     if start + 40 > captured_end:
         return _TRUNCATED
     if block[start] >> 4 != 6:
@@ -213,7 +215,7 @@ def _ipv6(block: NDArray[np.uint8], start: int, captured_end: int, packet: Any) 
 
 
 @inlined
-def decode(block: NDArray[np.uint8], start: int, captured: int, link: int, packet: Any) -> int:
+def decode(block: NDArray[np.uint8], start: Number, captured: Number, link: Number, packet: Any) -> Number:
     """Decode `captured` bytes at `start` into `packet`; return 0 or the Ignored reason."""
     end = start + captured
     at, kind = _network_layer(block, start, end, link)

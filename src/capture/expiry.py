@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from capture.decode import PROTOCOL_TCP
-from capture.layout import Counter, FlowState, MeterState, Rule
+from capture.layout import Counter, FlowState, MeterState, Number, Rule
 from capture.rules import FLOW_TIMEOUT_US
 from flows.jit import inlined
 from flows.table import EndReason
@@ -32,7 +32,7 @@ _REASON_IDLE: Final = int(EndReason.IDLE)
 
 
 @inlined
-def closing_reason(flow: Any, otherwise: int) -> int:
+def closing_reason(flow: Any, otherwise: Number) -> Number:
     """Return RST or FIN when the connection was closed so, else `otherwise`."""
     if flow.protocol == PROTOCOL_TCP:
         if flow.fwd.rst + flow.bwd.rst + flow.first_rst > 0:
@@ -43,7 +43,7 @@ def closing_reason(flow: Any, otherwise: int) -> int:
 
 
 @inlined
-def deadline(flow: Any, state: MeterState) -> tuple[int, int]:
+def deadline(flow: Any, state: MeterState) -> tuple[Number, Number]:
     """Return the time after which a row changes its state, and the end reason that gives."""
     cap = flow.start + FLOW_TIMEOUT_US
     idle = flow.last + state.rules[_IDLE]
@@ -60,7 +60,7 @@ def deadline(flow: Any, state: MeterState) -> tuple[int, int]:
 
 
 @inlined
-def unschedule(state: MeterState, row: int) -> None:
+def unschedule(state: MeterState, row: Number) -> None:
     """Take a row out of the wheel."""
     flow = state.flows[row]
     if flow.timer_slot < 0:
@@ -75,7 +75,7 @@ def unschedule(state: MeterState, row: int) -> None:
 
 
 @inlined
-def schedule(state: MeterState, row: int) -> None:
+def schedule(state: MeterState, row: Number) -> None:
     """Put a row into the slot of its deadline."""
     unschedule(state, row)
     flow = state.flows[row]
@@ -92,6 +92,6 @@ def schedule(state: MeterState, row: int) -> None:
 
 
 @inlined
-def wheel_position(ts: int) -> int:
+def wheel_position(ts: Number) -> Number:
     """Return the number of the wheel's slot for a time."""
     return ts >> _SLOT_SHIFT

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from capture.decode import PROTOCOL_TCP
+from capture.layout import Number
 from flows.jit import inlined
 
 
@@ -20,7 +21,7 @@ def _variance(statistics: Any) -> float:
 
 
 @inlined
-def _write_mean_std_max_min(row: NDArray[np.float64], at: int, statistics: Any, none: float) -> None:
+def _write_mean_std_max_min(row: NDArray[np.float64], at: Number, statistics: Any, none: float) -> None:
     if statistics.count == 0:
         row[at : at + 4] = none
         return
@@ -31,7 +32,7 @@ def _write_mean_std_max_min(row: NDArray[np.float64], at: int, statistics: Any, 
 
 
 @inlined
-def _write_lengths(row: NDArray[np.float64], at: int, lengths: Any) -> None:
+def _write_lengths(row: NDArray[np.float64], at: Number, lengths: Any) -> None:
     if lengths.count == 0:
         row[at : at + 4] = 0.0
         return
@@ -42,7 +43,7 @@ def _write_lengths(row: NDArray[np.float64], at: int, lengths: Any) -> None:
 
 
 @inlined
-def _write_bulk(row: NDArray[np.float64], at: int, side: Any) -> None:
+def _write_bulk(row: NDArray[np.float64], at: Number, side: Any) -> None:
     if side.bulk_count == 0:
         row[at : at + 3] = 0.0
         return
@@ -89,7 +90,7 @@ def _write_flags(row: NDArray[np.float64], flow: Any) -> None:
 
 
 @inlined
-def _write_rates_and_shares(row: NDArray[np.float64], flow: Any, duration: int) -> None:
+def _write_rates_and_shares(row: NDArray[np.float64], flow: Any, duration: Number) -> None:
     fwd_packets, bwd_packets = flow.fwd.lengths.count, flow.bwd.lengths.count
     fwd_bytes, bwd_bytes = flow.fwd.bytes, flow.bwd.bytes
     packets = fwd_packets + bwd_packets

@@ -11,6 +11,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from capture.layout import Number, Records
 from flows.jit import inlined, kernel
 
 _K1: Final = np.uint64(0x9E3779B97F4A7C15)
@@ -23,7 +24,7 @@ _EMPTY: Final = np.uint64(0)
 
 
 @inlined
-def _endpoint_hash(hi: np.uint64, lo: np.uint64, port: int) -> np.uint64:
+def _endpoint_hash(hi: np.uint64, lo: np.uint64, port: Number) -> np.uint64:
     mixed = (hi * _K1) ^ ((lo + np.uint64(port)) * _K2)
     mixed ^= mixed >> _S29
     return mixed * _K3
@@ -62,7 +63,7 @@ def _same_key(flow: Any, packet: Any) -> bool:
 
 
 @inlined
-def find_row(flows: NDArray[Any], slots: NDArray[np.uint64], tag: np.uint64, packet: Any) -> int:
+def find_row(flows: Records, slots: NDArray[np.uint64], tag: np.uint64, packet: Any) -> Number:
     """Return the row of a packet's flow, -1 when there is none."""
     mask = np.uint64(slots.shape[0] - 1)
     at = tag & mask
@@ -76,7 +77,7 @@ def find_row(flows: NDArray[Any], slots: NDArray[np.uint64], tag: np.uint64, pac
 
 
 @inlined
-def insert_row(slots: NDArray[np.uint64], tag: np.uint64, row: int) -> None:
+def insert_row(slots: NDArray[np.uint64], tag: np.uint64, row: Number) -> None:
     """Put a row into the index; there must be room."""
     mask = np.uint64(slots.shape[0] - 1)
     at = tag & mask
@@ -86,7 +87,7 @@ def insert_row(slots: NDArray[np.uint64], tag: np.uint64, row: int) -> None:
 
 
 @inlined
-def remove_row(slots: NDArray[np.uint64], tag: np.uint64, row: int) -> None:
+def remove_row(slots: NDArray[np.uint64], tag: np.uint64, row: Number) -> None:
     """Take a row out of the index and close the gap."""
     mask = np.uint64(slots.shape[0] - 1)
     entry = (tag << _S32) | np.uint64(row + 1)

@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from capture.layout import PacketIndex
+from capture.layout import Number, PacketIndex
 from flows.jit import inlined, kernel
 
 MAX_CAPTURED: Final = 262_144
@@ -72,21 +72,21 @@ _TOO_MANY: Final = int(FramingError.TOO_MANY_INTERFACES)
 
 
 @inlined
-def _u16(block: NDArray[np.uint8], at: int, swapped: int) -> int:
+def _u16(block: NDArray[np.uint8], at: Number, swapped: Number) -> Number:
     low, high = np.int64(block[at]), np.int64(block[at + 1])
     return (low << 8) | high if swapped else (high << 8) | low
 
 
 @inlined
-def _u32(block: NDArray[np.uint8], at: int, swapped: int) -> int:
+def _u32(block: NDArray[np.uint8], at: Number, swapped: Number) -> Number:
     first, second = _u16(block, at, swapped), _u16(block, at + 2, swapped)
     return (first << 16) | second if swapped else (second << 16) | first
 
 
 @kernel
 def frame_pcap(
-    block: NDArray[np.uint8], start: int, end: int, framing: NDArray[np.int64], index: PacketIndex
-) -> tuple[int, int]:
+    block: NDArray[np.uint8], start: Number, end: Number, framing: NDArray[np.int64], index: PacketIndex
+) -> tuple[Number, Number]:
     """Frame pcap records from `start`; return packets found and where the first unread record is."""
     swapped = framing[_SWAPPED]
     to_us = framing[_UNITS] // 1_000_000
@@ -110,23 +110,21 @@ def frame_pcap(
 
 
 @inlined
-def _timestamp_resolution(block: NDArray[np.uint8], at: int, end: int, swapped: int) -> int:
+def _timestamp_resolution(block: NDArray[np.uint8], at: Number, end: Number, swapped: Number) -> Number:
     """Return the units per second that an interface's options state; 10^6 without the option."""
     while at + 4 <= end:
         code, length = _u16(block, at, swapped), _u16(block, at + 2, swapped)
         if code == 0:
             break
         if code == _OPTION_TSRESOL and length >= 1 and at + 5 <= end:
-            power = np.int64(block[at + 4])
-            if power & 0x80:
-                return 1 << min(power & 0x7F, 62)
-            return 10 ** min(power, 18)
+            power: Number = np.int64(block[at + 4])
+            return 1 << min(power & 0x7F, 62) if power & 0x80 else 10 ** min(power, 18)
         at += 4 + ((length + 3) & ~3)
     return 1_000_000
 
 
 @inlined
-def _to_us(high: int, low: int, units: int) -> int:
+def _to_us(high: Number, low: Number, units: Number) -> Number:
     ticks = (high << 32) | low
     if units == 1_000_000:
         return ticks
@@ -138,7 +136,7 @@ def _to_us(high: int, low: int, units: int) -> int:
 
 
 @inlined
-def _open_section(block: NDArray[np.uint8], at: int, framing: NDArray[np.int64]) -> None:
+def _open_section(block: NDArray[np.uint8], at: Number, framing: NDArray[np.int64]) -> None:
     magic = _u32(block, at + 8, 0)
     framing[_INTERFACES] = 0
     if magic == _LITTLE_ENDIAN_MAGIC:
@@ -152,8 +150,8 @@ def _open_section(block: NDArray[np.uint8], at: int, framing: NDArray[np.int64])
 @inlined
 def _add_interface(
     block: NDArray[np.uint8],
-    at: int,
-    length: int,
+    at: Number,
+    length: Number,
     framing: NDArray[np.int64],
     interfaces: NDArray[np.int64],
 ) -> None:
@@ -171,13 +169,13 @@ def _add_interface(
 @inlined
 def _place_packet(
     block: NDArray[np.uint8],
-    at: int,
-    length: int,
-    kind: int,
+    at: Number,
+    length: Number,
+    kind: Number,
     framing: NDArray[np.int64],
     interfaces: NDArray[np.int64],
     index: PacketIndex,
-    count: int,
+    count: Number,
 ) -> bool:
     swapped = framing[_SWAPPED]
     if kind == _ENHANCED:
@@ -212,15 +210,36 @@ def _place_packet(
     return True
 
 
-@kernel
-def frame_pcapng(
+@inlined
+def _take_block(
     block: NDArray[np.uint8],
-    start: int,
-    end: int,
+    at: Number,
+    length: Number,
+    kind: Number,
     framing: NDArray[np.int64],
     interfaces: NDArray[np.int64],
     index: PacketIndex,
-) -> tuple[int, int]:
+    count: Number,
+) -> Number:
+    """Take one whole block; return the packets in it."""
+    if kind == _INTERFACE:
+        if length < 20:
+            framing[_ERROR] = _BLOCK_LENGTH
+        else:
+            _add_interface(block, at, length, framing, interfaces)
+        return 0
+    return 1 if _place_packet(block, at, length, kind, framing, interfaces, index, count) else 0
+
+
+@kernel
+def frame_pcapng(
+    block: NDArray[np.uint8],
+    start: Number,
+    end: Number,
+    framing: NDArray[np.int64],
+    interfaces: NDArray[np.int64],
+    index: PacketIndex,
+) -> tuple[Number, Number]:
     """Frame pcapng blocks from `start`; return packets found and where the next block is.
 
     `interfaces` is int64, MAX_INTERFACES x (link type, time units per second, snaplen). The next block
@@ -233,24 +252,44 @@ def frame_pcapng(
         if kind == _SECTION:
             _open_section(block, at, framing)
         length = _u32(block, at + 4, framing[_SWAPPED])
-        if framing[_ERROR] == 0 and (length < 12 or length & 3):
+        of_packets = kind in (_INTERFACE, _ENHANCED, _SIMPLE)
+        if length < 12 or length & 3 or (of_packets and length > 2 * MAX_CAPTURED):
             framing[_ERROR] = _BLOCK_LENGTH
-        if framing[_ERROR]:
+        if framing[_ERROR] or (of_packets and at + length > end):
             break
-        if kind in (_INTERFACE, _ENHANCED, _SIMPLE):
-            if length > 2 * MAX_CAPTURED:
-                framing[_ERROR] = _BLOCK_LENGTH
-                break
-            if at + length > end:
-                break
-            if kind == _INTERFACE:
-                if length < 20:
-                    framing[_ERROR] = _BLOCK_LENGTH
-                    break
-                _add_interface(block, at, length, framing, interfaces)
-            elif _place_packet(block, at, length, kind, framing, interfaces, index, count):
-                count += 1
+        if of_packets:
+            count += _take_block(block, at, length, kind, framing, interfaces, index, count)
             if framing[_ERROR]:
                 break
         at += length
     return count, at
+
+
+_RING_PACKETS: Final = 12
+_RING_FIRST: Final = 16
+
+
+@kernel
+def frame_ring_block(
+    ring: NDArray[np.uint8], start: Number, resume: Number, link: Number, index: PacketIndex
+) -> tuple[Number, Number]:
+    """Frame a TPACKET_V3 block at `start` of the ring, after its first `resume` packets.
+
+    Returns packets found and how many of the block are framed in all. Layout: linux/if_packet.h,
+    little-endian as every machine that runs this.
+    """
+    packets = _u32(ring, start + _RING_PACKETS, 0)
+    at = start + _u32(ring, start + _RING_FIRST, 0)
+    count = 0
+    for number in range(packets):
+        if number >= resume:
+            if count == index.offset.shape[0]:
+                return count, number
+            index.offset[count] = at + _u16(ring, at + 24, 0)
+            index.captured[count] = _u32(ring, at + 12, 0)
+            seconds, nanoseconds = _u32(ring, at + 4, 0), _u32(ring, at + 8, 0)
+            index.ts[count] = seconds * 1_000_000 + nanoseconds // 1000
+            index.link[count] = link
+            count += 1
+        at += _u32(ring, at, 0)
+    return count, packets

@@ -16,7 +16,7 @@ from capture.decode import PROTOCOL_ICMP, PROTOCOL_TCP, decode
 from capture.expiry import closing_reason, deadline, schedule, unschedule, wheel_position
 from capture.features import write_features
 from capture.flow_table import find_row, insert_row, key_tag, remove_row
-from capture.layout import Counter, FlowState, MeterState, PacketIndex, Rule, TcpState
+from capture.layout import Counter, FlowState, MeterState, Number, PacketIndex, Rule, TcpState
 from capture.rules import FLOW_TIMEOUT_US
 from capture.update import ACK, FIN, RST, SYN, add_packet, start_flow
 from flows.jit import inlined, kernel
@@ -57,7 +57,7 @@ _REASON_FLUSH: Final = int(EndReason.FLUSH)
 
 
 @inlined
-def _emit(state: MeterState, flow: Any, reason: int) -> None:
+def _emit(state: MeterState, flow: Any, reason: Number) -> None:
     at = state.counters[_OUTPUT]
     out = state.out[at]
     out.src_hi = flow.src_hi
@@ -78,7 +78,7 @@ def _emit(state: MeterState, flow: Any, reason: int) -> None:
 
 
 @inlined
-def _forget(state: MeterState, row: int) -> None:
+def _forget(state: MeterState, row: Number) -> None:
     unschedule(state, row)
     remove_row(state.slots, np.uint64(state.flows[row].tag), row)
     state.flows[row].state = _GONE
@@ -87,7 +87,7 @@ def _forget(state: MeterState, row: int) -> None:
 
 
 @inlined
-def _settle(state: MeterState, flow: Any, now: int) -> bool:
+def _settle(state: MeterState, flow: Any, now: Number) -> bool:
     """Let time pass for one row; return whether nothing of it is left."""
     if flow.state == _OPEN:
         due, reason = deadline(flow, state)
@@ -100,7 +100,7 @@ def _settle(state: MeterState, flow: Any, now: int) -> bool:
             flow.state = _CAPPED
         else:
             return True
-    return now > deadline(flow, state)[0]
+    return bool(now > deadline(flow, state)[0])
 
 
 @inlined
@@ -122,7 +122,7 @@ def _evict(state: MeterState) -> None:
 
 
 @inlined
-def _new_row(state: MeterState) -> int:
+def _new_row(state: MeterState) -> Number:
     if state.counters[_FREE] == 0 and state.counters[_ROWS_USED] == state.flows.shape[0]:
         _evict(state)
     if state.counters[_FREE] > 0:
@@ -147,7 +147,7 @@ def _take_labels(flow: Any, packet: Any) -> None:
 
 
 @inlined
-def _begin(state: MeterState, row: int, packet: Any) -> None:
+def _begin(state: MeterState, row: Number, packet: Any) -> None:
     flow = state.flows[row]
     flow.uid = np.uint64(state.counters[_NEXT_UID])
     state.counters[_NEXT_UID] += 1
@@ -169,7 +169,7 @@ def _open(state: MeterState, tag: np.uint64, packet: Any) -> None:
 
 
 @inlined
-def _continue(state: MeterState, row: int, packet: Any) -> None:
+def _continue(state: MeterState, row: Number, packet: Any) -> None:
     """Begin the next flow of a connection that the time-out cut: it keeps source and destination."""
     flow = state.flows[row]
     if flow.protocol == PROTOCOL_TCP:
@@ -180,7 +180,7 @@ def _continue(state: MeterState, row: int, packet: Any) -> None:
 
 
 @inlined
-def _follow_tcp(flow: Any, flags: int) -> None:
+def _follow_tcp(flow: Any, flags: Number) -> None:
     if flags & FIN:
         if flow.tcp_state == 0:
             flow.tcp_state = _FIRST_FIN
@@ -200,7 +200,7 @@ def _other_icmp(flow: Any, packet: Any) -> bool:
 
 
 @inlined
-def _meter_known(state: MeterState, row: int, packet: Any) -> bool:
+def _meter_known(state: MeterState, row: Number, packet: Any) -> bool:
     """Give a packet to the flow of its row; return whether it was in time."""
     flow = state.flows[row]
     if state.rules[_RULE_LIVE]:
@@ -235,8 +235,8 @@ def _meter_known(state: MeterState, row: int, packet: Any) -> bool:
 
 @kernel
 def meter_packets(
-    block: NDArray[np.uint8], index: PacketIndex, first: int, count: int, state: MeterState
-) -> int:
+    block: NDArray[np.uint8], index: PacketIndex, first: Number, count: Number, state: MeterState
+) -> Number:
     """Meter the packets `first` to `count` of a block.
 
     Returns the first packet not metered: `count`, or earlier when the output or the flow rows are
@@ -271,7 +271,7 @@ def meter_packets(
 
 
 @kernel
-def expire_flows(now: int, state: MeterState) -> bool:
+def expire_flows(now: Number, state: MeterState) -> bool:
     """End the flows whose time has passed by `now`; return whether the output had no room for all."""
     counters = state.counters
     target = wheel_position(now)
@@ -294,7 +294,7 @@ def expire_flows(now: int, state: MeterState) -> bool:
 
 
 @kernel
-def flush_flows(first_row: int, state: MeterState) -> int:
+def flush_flows(first_row: Number, state: MeterState) -> Number:
     """Emit all open flows from `first_row` on; return the row to go on from, -1 when done."""
     for row in range(first_row, state.counters[_ROWS_USED]):
         flow = state.flows[row]

@@ -7,10 +7,16 @@ code runs interpreted in tests.
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+
+Number: TypeAlias = Any
+"""An integer of the kernels: 64 bits when compiled, a Python or NumPy integer when interpreted."""
+
+Records: TypeAlias = Any
+"""A record array; NumPy's types know nothing of its fields."""
 
 
 class Ignored(IntEnum):
@@ -219,18 +225,18 @@ class MeterState(NamedTuple):
         out_features: float64, len(out) x features.
     """
 
-    flows: NDArray[Any]
+    flows: Records
     slots: NDArray[np.uint64]
     free: NDArray[np.int32]
     wheel: NDArray[np.int32]
     counters: NDArray[np.int64]
     rules: NDArray[np.int64]
-    packet: NDArray[Any]
-    out: NDArray[Any]
+    packet: Records
+    out: Records
     out_features: NDArray[np.float64]
 
 
-def records(count: int, dtype: np.dtype[Any]) -> NDArray[Any]:
+def records(count: int, dtype: np.dtype[Any]) -> Records:
     """Return zeroed rows whose fields are attributes, compiled and interpreted alike."""
     return np.zeros(count, dtype).view(np.recarray)
 

@@ -162,7 +162,7 @@ class FlowMeter:
             dst_port=out.dst_port.copy(),
             protocol=out.protocol.copy(),
             start_us=out.start.copy(),
-            end_us=out["last"].copy(),
+            end_us=out.last.copy(),
             end_reason=out.end_reason.copy(),
             sensor=self._sensor,
             interface=self._interface,

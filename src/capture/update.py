@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from capture.layout import Number
 from capture.rules import ACTIVITY_TIMEOUT_US, BULK_GAP_US
 from flows.jit import inlined
 
@@ -24,7 +25,7 @@ _BULK_PACKETS: Final = 4
 
 
 @inlined
-def _add_value(statistics: Any, value: int) -> None:
+def _add_value(statistics: Any, value: Number) -> None:
     count = statistics.count + 1
     deviation = value - statistics.mean
     step = deviation / count
@@ -70,7 +71,7 @@ def _clear_direction(side: Any) -> None:
 
 
 @inlined
-def _update_bulk(side: Any, other_last: int, packet: Any) -> None:
+def _update_bulk(side: Any, other_last: Number, packet: Any) -> None:
     if other_last > side.bulk_start:
         side.bulk_start = 0
     if packet.payload <= 0:
@@ -95,7 +96,7 @@ def _update_bulk(side: Any, other_last: int, packet: Any) -> None:
 
 
 @inlined
-def _count_flags(flow: Any, side: Any, flags: int) -> None:
+def _count_flags(flow: Any, side: Any, flags: Number) -> None:
     if flags & ACK:
         flow.ack += 1
     if flags & PSH:
@@ -161,7 +162,7 @@ def start_flow(flow: Any, packet: Any) -> None:
 
 
 @inlined
-def _update_active_idle(flow: Any, ts: int) -> None:
+def _update_active_idle(flow: Any, ts: Number) -> None:
     gap = ts - flow.active_end
     if gap > ACTIVITY_TIMEOUT_US:
         if flow.active_end > flow.active_start:

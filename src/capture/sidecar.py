@@ -1,0 +1,163 @@
+"""The sidecar: captures interfaces in this process, a thread each, and hands finished flows over."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final
+
+from capture.meter import FlowMeter
+from capture.ring import PacketRing
+from capture.rules import LiveRules
+from capture.status import InterfaceStatus
+from capture.warm_up import warm_up_live_capture
+from flows.table import FlowTable
+
+logger = logging.getLogger(__name__)
+
+HandOver = Callable[[FlowTable], int]
+
+_POLL_MS: Final = 100
+_CLOCK_SLACK_US: Final = 300_000
+"""How far the meter's clock stays behind, so that a block not yet handed over is never overtaken."""
+
+_STATISTICS_SECONDS: Final = 1.0
+_RETRY_SECONDS: Final = (1.0, 30.0)
+PERMISSION_HINT: Final = "capturing needs root or CAP_NET_RAW"
+
+
+class InterfaceCapture:
+    """One interface, its meter and its thread, which starts again after a failure."""
+
+    def __init__(self, interface: str, hand_over: HandOver, *, sensor: str, rules: LiveRules) -> None:
+        """Prepare the capture; `start` opens the interface."""
+        self.interface = interface
+        self._hand_over = hand_over
+        self._meter = FlowMeter(live_rules=rules, sensor=sensor, interface=interface)
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"capture-{interface}", daemon=True)
+        self._running = False
+        self._error: str | None = "not started"
+        self._restarts = 0
+        self._kernel_drops = 0
+        self._freezes = 0
+        self._last_packet = time.monotonic()
+
+    def start(self) -> None:
+        """Begin to capture."""
+        self._thread.start()
+
+    def request_stop(self) -> None:
+        """Ask the thread to end; it hands over the flows that are still open."""
+        self._stopping.set()
+
+    def join(self, timeout: float) -> None:
+        """Wait for the thread's end."""
+        self._thread.join(timeout)
+        if self._thread.is_alive():
+            logger.error("capture of %s did not stop within %.1f s", self.interface, timeout)
+
+    def status(self) -> InterfaceStatus:
+        """Return the state and the counters."""
+        return InterfaceStatus(
+            interface=self.interface,
+            running=self._running,
+            error=self._error,
+            counters=self._meter.counters(),
+            kernel_drops=self._kernel_drops,
+            ring_freezes=self._freezes,
+            silent_seconds=time.monotonic() - self._last_packet,
+            restarts=self._restarts,
+        )
+
+    def _run(self) -> None:
+        warm_up_live_capture()
+        self._last_packet = time.monotonic()
+        shortest, longest = _RETRY_SECONDS
+        delay = shortest
+        while not self._stopping.is_set():
+            try:
+                self._capture()
+                break
+            except Exception as error:
+                was_running, self._running = self._running, False
+                delay = shortest if was_running else min(delay * 2, longest)
+                self._error = self._explain(error)
+                logger.error("capture of %s: %s; trying again in %.0f s", self.interface, self._error, delay)
+            if not self._stopping.wait(delay):
+                self._restarts += 1
+        self._running = False
+        self._give(self._meter.flush())
+
+    def _explain(self, error: Exception) -> str:
+        if isinstance(error, PermissionError):
+            return PERMISSION_HINT
+        return str(error) or type(error).__name__
+
+    def _capture(self) -> None:
+        with PacketRing(self.interface) as ring:
+            self._running, self._error = True, None
+            dropped, frozen = self._kernel_drops, self._freezes
+            next_statistics = 0.0
+            while not self._stopping.is_set():
+                now_us = time.time_ns() // 1000
+                if ring.ready(_POLL_MS):
+                    now_us = self._take_block(ring)
+                self._give(self._meter.expire(now_us - _CLOCK_SLACK_US))
+                self._give(self._meter.drain())
+                if time.monotonic() >= next_statistics:
+                    ring.read_statistics()
+                    self._kernel_drops = dropped + ring.kernel_drops
+                    self._freezes = frozen + ring.freezes
+                    next_statistics = time.monotonic() + _STATISTICS_SECONDS
+
+    def _take_block(self, ring: PacketRing) -> int:
+        newest = 0
+        for block, index, count in ring.take_block():
+            self._give(self._meter.feed(block, index, count))
+            newest = int(index.ts[count - 1])
+        self._last_packet = time.monotonic()
+        return newest
+
+    def _give(self, tables: Iterator[FlowTable]) -> None:
+        for table in tables:
+            self._hand_over(table)
+
+
+class Sidecar:
+    """All captured interfaces of this sensor."""
+
+    def __init__(
+        self, interfaces: Sequence[str], hand_over: HandOver, *, sensor: str, rules: LiveRules
+    ) -> None:
+        """Prepare the captures.
+
+        Args:
+            interfaces: names of the interfaces.
+            hand_over: called from the capture threads with finished flows; must not block; returns
+                how many flows it shed.
+            sensor: name that the flows carry.
+            rules: when flows end on a quiet wire.
+        """
+        self._captures = [
+            InterfaceCapture(name, hand_over, sensor=sensor, rules=rules) for name in interfaces
+        ]
+
+    def start(self) -> None:
+        """Begin to capture all interfaces."""
+        for capture in self._captures:
+            capture.start()
+
+    def stop(self, timeout: float) -> None:
+        """End all captures; open flows are handed over."""
+        for capture in self._captures:
+            capture.request_stop()
+        deadline = time.monotonic() + timeout
+        for capture in self._captures:
+            capture.join(max(0.0, deadline - time.monotonic()))
+
+    def status(self) -> tuple[InterfaceStatus, ...]:
+        """Return the state of every interface."""
+        return tuple(capture.status() for capture in self._captures)
