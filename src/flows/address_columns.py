@@ -1,0 +1,35 @@
+"""Whole columns of addresses: each distinct one is converted once."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from flows.addresses import UNKNOWN, address_text, pack_address
+
+
+def packed_addresses(texts: pa.Array) -> NDArray[np.uint8]:
+    """Return n texts as n x 16 bytes, zero where a text is no address."""
+    encoded = pc.dictionary_encode(pc.fill_null(texts, ""))
+    packed = b"".join(_packed(text) for text in encoded.dictionary.to_pylist())
+    rows: NDArray[np.uint8] = np.frombuffer(packed, np.uint8).reshape(-1, 16)[encoded.indices.to_numpy()]
+    return rows
+
+
+def _packed(text: str) -> bytes:
+    try:
+        return pack_address(text)
+    except ValueError:
+        return UNKNOWN
+
+
+def address_texts(packed: NDArray[np.uint8]) -> pa.Array:
+    """Return n x 16 bytes as n strings, null where unknown."""
+    rows = pa.py_buffer(np.ascontiguousarray(packed))
+    encoded = pc.dictionary_encode(
+        pa.FixedSizeBinaryArray.from_buffers(pa.binary(16), len(packed), [None, rows])
+    )
+    texts = [address_text(address) for address in encoded.dictionary.to_pylist()]
+    return pa.array(texts, pa.string()).take(encoded.indices)

@@ -1,0 +1,229 @@
+"""Parquet files of flows: our own, which keep a FlowTable entirely, and reading any of the sets'."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+import numpy as np
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from flows.address_columns import address_texts, packed_addresses
+from flows.assembly import assemble, plan_columns
+from flows.dialects import IMPROVED
+from flows.schema import IMPROVED_NAMES, schema_id
+from flows.table import UNKNOWN_PORT, UNKNOWN_PROTOCOL, UNKNOWN_TIME, EndReason, FlowTable
+
+METADATA_KEY: Final = b"ml-ids.flows"
+ROWS_A_GROUP: Final = 1 << 17
+_TIME: Final = pa.timestamp("us", "UTC")
+_ROW_FIELDS: Final = (
+    pa.field("flow_uid", pa.uint64()),
+    pa.field("revision", pa.int32()),
+    pa.field("src_ip", pa.string()),
+    pa.field("src_port", pa.int32()),
+    pa.field("dst_ip", pa.string()),
+    pa.field("dst_port", pa.int32()),
+    pa.field("protocol", pa.int16()),
+    pa.field("start", _TIME),
+    pa.field("end", _TIME),
+    pa.field("end_reason", pa.string()),
+    pa.field("provisional", pa.bool_()),
+)
+_REASONS: Final = pa.array([reason.name.lower() for reason in EndReason], pa.string())
+
+
+class ParquetFlowWriter:
+    """Writes tables one after the other into one Parquet file; a context manager.
+
+    The file's metadata holds dialect, sensor, interface and schema id, so all tables share them. What
+    is unknown is null; features keep inf and NaN.
+
+    Raises:
+        OSError: the file cannot be written.
+        ValueError: (from `write`) a table differs from the first in features, dialect, sensor, interface
+            or extras.
+    """
+
+    def __init__(self, path: Path | str) -> None:
+        self._file = open(path, "wb")  # noqa: SIM115
+        self._writer: pq.ParquetWriter | None = None
+        self._pending: list[pa.Table] = []
+        self._first: FlowTable | None = None
+
+    def write(self, table: FlowTable) -> None:
+        """Write a table's rows."""
+        if self._writer is None or self._first is None:
+            rows = _rows(table)
+            self._first = table.take(slice(0, 0))
+            self._writer = pq.ParquetWriter(self._file, rows.schema, compression="zstd")
+        else:
+            _check_alike(self._first, table)
+            rows = _like(_rows(table), self._writer.schema)
+        self._pending.append(rows)
+        if sum(part.num_rows for part in self._pending) >= ROWS_A_GROUP:
+            self._flush()
+
+    def close(self) -> None:
+        """Finish the file; one without a row is a readable, empty table."""
+        if self._writer is None:
+            empty = np.empty((0, len(IMPROVED_NAMES)))
+            self.write(FlowTable.from_features(empty, IMPROVED_NAMES, IMPROVED))
+        self._flush()
+        if self._writer is not None:
+            self._writer.close()
+        self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self.close()
+        else:
+            self._file.close()
+
+    def _flush(self) -> None:
+        if self._writer is not None and self._pending:
+            self._writer.write_table(pa.concat_tables(self._pending))
+            self._pending = []
+
+
+def write_parquet(table: FlowTable, path: Path | str) -> None:
+    """Write one table; see `ParquetFlowWriter`."""
+    with ParquetFlowWriter(path) as writer:
+        writer.write(table)
+
+
+def read_parquet(path: Path | str, *, dialect: str | None = None) -> FlowTable:
+    """Read a Parquet file of flows, ours or one with any of the sets' headers.
+
+    Ours says itself which dialect measured the flows; for the others see `flows.csv_files.read_csv`.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: it is no Parquet file of flows; the message names it and what is missing.
+    """
+    try:
+        with pq.ParquetFile(path) as file:
+            rows = file.read()
+    except pa.ArrowInvalid as error:
+        raise ValueError(f"{path}: not a Parquet file: {error}") from None
+    except OSError as error:
+        if error.errno is not None:
+            raise
+        raise ValueError(f"{path}: a broken Parquet file: {error}") from None
+    described = (rows.schema.metadata or {}).get(METADATA_KEY)
+    if described is not None:
+        return _own_table(rows, orjson.loads(described), str(path))
+    plan = plan_columns(rows.schema.names, dialect=dialect, where=str(path))
+    return assemble(plan, lambda at: rows.column(at).combine_chunks(), where=str(path))
+
+
+def _rows(table: FlowTable) -> pa.Table:
+    arrays: list[pa.Array] = [
+        pa.array(table.flow_uid),
+        pa.array(table.revision),
+        address_texts(table.src_addr),
+        pa.array(table.src_port, mask=table.src_port == UNKNOWN_PORT),
+        address_texts(table.dst_addr),
+        pa.array(table.dst_port, mask=table.dst_port == UNKNOWN_PORT),
+        pa.array(table.protocol, mask=table.protocol == UNKNOWN_PROTOCOL),
+        _times(table.start_us),
+        _times(table.end_us),
+        _REASONS.take(pa.array(table.end_reason)),
+        pa.array(table.provisional),
+    ]
+    fields = list(_ROW_FIELDS)
+    for name in table.feature_names:
+        arrays.append(pa.array(np.ascontiguousarray(table.column(name))))
+        fields.append(pa.field(name, pa.float64()))
+    taken = {field.name for field in fields}
+    columns = {name: f"extra.{name}" if name in taken else name for name in table.extras}
+    for name, values in table.extras.items():
+        arrays.append(_extra(values))
+        fields.append(pa.field(columns[name], arrays[-1].type))
+    described = {
+        "dialect": table.dialect,
+        "sensor": table.sensor,
+        "interface": table.interface,
+        "schema_id": table.schema_id,
+        "features": table.feature_names,
+        "extras": columns,
+    }
+    return pa.table(arrays, pa.schema(fields, {METADATA_KEY: orjson.dumps(described)}))
+
+
+def _times(times_us: NDArray[np.int64]) -> pa.Array:
+    return pa.array(times_us, mask=times_us == UNKNOWN_TIME).cast(_TIME)
+
+
+def _extra(values: NDArray[Any]) -> pa.Array:
+    try:
+        array = pa.array(values)
+    except (pa.ArrowInvalid, pa.ArrowTypeError):  # values of several kinds
+        array = pa.array([None if value is None else str(value) for value in values.tolist()], pa.string())
+    return array.cast(pa.string()) if pa.types.is_null(array.type) else array
+
+
+def _check_alike(first: FlowTable, table: FlowTable) -> None:
+    for name in ("feature_names", "dialect", "sensor", "interface"):
+        if getattr(table, name) != getattr(first, name):
+            raise ValueError(
+                f"one file holds flows of one {name.replace('_', ' ')}: write these into another"
+            )
+    if unlike := set(table.extras) ^ set(first.extras):
+        raise ValueError(
+            f"one file holds flows of the same extras, not of some only: {', '.join(sorted(unlike))}"
+        )
+
+
+def _like(rows: pa.Table, schema: pa.Schema) -> pa.Table:
+    return rows.select(schema.names).cast(schema)
+
+
+def _own_table(rows: pa.Table, described: dict[str, Any], where: str) -> FlowTable:
+    names = tuple(described["features"])
+    try:
+        known = schema_id(names) == described["schema_id"]
+    except KeyError:
+        known = False
+    if not known:
+        raise ValueError(f"{where}: another version's feature schema: write the file again with this version")
+
+    def column(name: str) -> pa.Array:
+        return rows.column(name).combine_chunks()
+
+    return FlowTable.from_features(
+        np.column_stack([column(name).to_numpy() for name in names]),
+        names,
+        described["dialect"],
+        sensor=described["sensor"],
+        interface=described["interface"],
+        flow_uid=column("flow_uid").to_numpy(),
+        revision=column("revision").to_numpy(),
+        src_addr=packed_addresses(column("src_ip")),
+        dst_addr=packed_addresses(column("dst_ip")),
+        src_port=pc.fill_null(column("src_port"), UNKNOWN_PORT).to_numpy(),
+        dst_port=pc.fill_null(column("dst_port"), UNKNOWN_PORT).to_numpy(),
+        protocol=pc.fill_null(column("protocol"), UNKNOWN_PROTOCOL).to_numpy(),
+        start_us=pc.fill_null(column("start").cast(pa.int64()), UNKNOWN_TIME).to_numpy(),
+        end_us=pc.fill_null(column("end").cast(pa.int64()), UNKNOWN_TIME).to_numpy(),
+        end_reason=pc.index_in(column("end_reason"), _REASONS).to_numpy().astype(np.uint8),
+        provisional=column("provisional").to_numpy(zero_copy_only=False),
+        extras={name: _extra_values(column(title)) for name, title in described["extras"].items()},
+    )
+
+
+def _extra_values(array: pa.Array) -> NDArray[Any]:
+    if array.null_count and not pa.types.is_string(array.type):
+        return np.array([*array.to_pylist(), None], dtype=object)[:-1]
+    values: NDArray[Any] = array.to_numpy(zero_copy_only=False)
+    return values
