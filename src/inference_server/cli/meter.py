@@ -1,0 +1,59 @@
+"""`ml-ids meter`: captures to flows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+import numpy as np
+import typer
+
+from capture.rules import LiveRules
+from flows.csv_files import CsvFlowWriter
+from flows.parquet_files import ParquetFlowWriter
+from flows.table import FlowTable
+from inference_server.cli.reading import ReadingBar, one_line_errors, output_format, whole_file
+
+HeaderName = Literal["cic-2017", "cic-2018", "cic-v4", "improved", "snake"]
+FORMATS: Final = (".parquet", ".csv")
+
+
+def meter(
+    captures: Annotated[list[Path], typer.Argument(metavar="CAPTURE...", help="pcap or pcapng files")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="the flows, .parquet or .csv")],
+    header: Annotated[
+        HeaderName | None,
+        typer.Option(help="column titles of the CSV; the dialect's own when not given"),
+    ] = None,
+    live_rules: Annotated[
+        bool, typer.Option("--live-rules", help="end flows as on a live interface, not as in a file")
+    ] = False,
+) -> None:
+    """Measure the flows of captures and write one row a flow."""
+    with one_line_errors(), ReadingBar(captures) as bar:
+        suffix = output_format(output, captures, FORMATS)
+        if header is not None and suffix != ".csv":
+            raise ValueError(f"--header {header} is for .csv: Parquet keeps the canonical names")
+        flows = 0
+        with whole_file(output) as unfinished, _writer(unfinished, header) as writer:
+            for table in _tables(bar, captures, LiveRules() if live_rules else None):
+                writer.write(table)
+                flows += len(table)
+        typer.echo(f"{output}: {flows:,} flows of {bar.counted()} in {bar.seconds:.1f} s, {bar.rate()}")
+
+
+def _writer(path: Path, header: HeaderName | None) -> CsvFlowWriter | ParquetFlowWriter:
+    return CsvFlowWriter(path, header) if path.suffix.lower() == ".csv" else ParquetFlowWriter(path)
+
+
+def _tables(bar: ReadingBar, captures: list[Path], live_rules: LiveRules | None) -> Iterator[FlowTable]:
+    for path in captures:
+        for table in bar.capture(path, live_rules):
+            if len(captures) == 1:
+                yield table
+            else:
+                # The rows of one file have one interface; which capture they are of is a column.
+                column = {"capture": np.full(len(table), str(path), dtype=object)}
+                yield replace(table, interface="", extras=column)

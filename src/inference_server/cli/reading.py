@@ -1,0 +1,183 @@
+"""What commands that read captures share: one progress bar, one line an error, whole files or none."""
+
+from __future__ import annotations
+
+import io
+import os
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from capture.blocks import BlockReader
+from capture.files import CaptureFile
+from capture.meter import FlowMeter
+from capture.rules import LiveRules
+from flows.table import FlowTable
+
+# A pcap header and one record of an unknown link type.
+_ONE_PACKET: Final = bytes.fromhex("d4c3b2a1020004000000000000000000ffff0000e7030000") + bytes(16)
+errors: Final = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def one_line_errors() -> Iterator[None]:
+    """Turn errors that a user can mend into one line on stderr and exit code 1."""
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        errors.print(f"error: {_text(error)}", style="red", markup=False)
+        raise typer.Exit(1) from None
+
+
+def _text(error: OSError | ValueError) -> str:
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{os.fsdecode(error.filename)}: {error.strerror}"
+    return str(error)
+
+
+def output_format(output: Path, inputs: Sequence[Path], formats: Sequence[str]) -> str:
+    """Return the suffix of `output`.
+
+    Raises:
+        ValueError: it is none of `formats`, its directory is missing, or it is an input.
+    """
+    suffix = output.suffix.lower()
+    if suffix not in formats:
+        raise ValueError(f"{output}: the output's name must end in {', '.join(formats)}")
+    if not output.parent.is_dir():
+        raise ValueError(f"{output}: the directory {output.parent} does not exist")
+    if output.exists() and any(output.samefile(path) for path in inputs if path.exists()):
+        raise ValueError(f"{output}: is also an input")
+    return suffix
+
+
+@contextmanager
+def whole_file(output: Path) -> Iterator[Path]:
+    """Give a file to write beside `output` that takes its place at the end, and vanishes on an error."""
+    unfinished = output.with_name(f".unfinished-{os.getpid()}-{output.name}")
+    try:
+        yield unfinished
+        unfinished.replace(output)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _load_kernels() -> None:
+    """Run the metering kernels once, so that packets a second are not those of a compiler."""
+    with errors.status("loading the flow meter (compiled on the very first run)"):
+        meter = FlowMeter(max_flows=1)
+        for block, index, count in BlockReader(io.BytesIO(_ONE_PACKET), "warm-up"):
+            for _ in meter.feed(block, index, count):
+                pass
+        for _ in meter.flush():
+            pass
+
+
+class ReadingBar:
+    """A progress bar over the bytes of several inputs, with packets a second; a context manager.
+
+    Attributes:
+        packets: packets of the captures so far.
+        ignored: packets that joined no flow, by reason.
+    """
+
+    def __init__(self, inputs: Sequence[Path]) -> None:
+        """Add up the sizes of the inputs.
+
+        Raises:
+            OSError: one does not exist.
+        """
+        self.packets = 0
+        self.ignored: Counter[str] = Counter()
+        self._bytes_before = 0
+        self._started = 0.0
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TaskProgressColumn(),
+            TextColumn("{task.fields[rate]}"),
+            TimeRemainingColumn(),
+            console=errors,
+            transient=True,
+            disable=not errors.is_terminal,
+        )
+        total = sum(path.stat().st_size for path in inputs)
+        self._task = self._progress.add_task("", total=total, rate="")
+
+    def __enter__(self) -> Self:
+        _load_kernels()
+        self._started = time.perf_counter()
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._progress.stop()
+
+    @property
+    def seconds(self) -> float:
+        """Seconds since the beginning."""
+        return time.perf_counter() - self._started
+
+    def rate(self) -> str:
+        """Return packets a second so far."""
+        return f"{self.packets / max(self.seconds, 1e-9):,.0f} packets/s"
+
+    def capture(self, path: Path, live_rules: LiveRules | None = None) -> Iterator[FlowTable]:
+        """Meter a capture; a file that is cut off gives what it has and a warning.
+
+        Raises:
+            OSError: it cannot be read.
+            ValueError: it is no capture, or broken before its first packet.
+        """
+        capture = CaptureFile(path, live_rules=live_rules)
+        before = self.packets
+        flows = 0
+
+        def read_so_far(read: int) -> None:
+            self.packets = before + capture.counters().packets
+            self.advance(path, read)
+
+        for table in capture.tables(read_so_far):
+            flows += len(table)
+            yield table
+        counters = capture.counters()
+        self.packets = before + counters.packets
+        self.ignored.update(counters.ignored)
+        self.finish(path)
+        if capture.problem is not None:
+            if not counters.packets:
+                raise ValueError(f"{capture.problem}; no packet before that")
+            self.warn(f"{capture.problem}; {counters.packets:,} packets, {flows:,} flows up to there")
+
+    def advance(self, path: Path, read: int) -> None:
+        """Show that `read` bytes of an input were read."""
+        self._progress.update(
+            self._task,
+            description=path.name,
+            completed=self._bytes_before + read,
+            rate=self.rate() if self.packets else "",
+        )
+
+    def finish(self, path: Path) -> None:
+        """Count an input as read."""
+        self._bytes_before += path.stat().st_size
+        self.advance(path, 0)
+
+    def warn(self, message: str) -> None:
+        """Print a line on stderr, above the bar."""
+        self._progress.console.print(f"warning: {message}", style="yellow", markup=False)
+
+    def counted(self) -> str:
+        """Return the packets so far and those that joined no flow, in words."""
+        reasons = ", ".join(f"{count:,} {reason}" for reason, count in self.ignored.items() if count)
+        return f"{self.packets:,} packets" + (f" (ignored: {reasons})" if reasons else "")

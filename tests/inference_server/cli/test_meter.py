@@ -1,0 +1,170 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import get_args
+
+import pandas as pd
+import pytest
+import typer
+from click.testing import Result
+from typer.testing import CliRunner
+
+from flows.csv_files import read_csv
+from flows.headers import HEADERS
+from flows.parquet_files import read_parquet
+from helpers.parity import compare, reference_rows
+from inference_server.cli.meter import HeaderName, meter
+
+ROOT = Path(__file__).resolve().parents[3]
+DEMO = ROOT / "data" / "demo" / "demo.pcap"
+SHARED = ROOT.parent / "shared"
+GOLDEN = SHARED / "data" / "golden"
+REFERENCE = SHARED / "reference"
+
+app = typer.Typer(pretty_exceptions_enable=False)
+app.command()(meter)
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def test_own_header_has_identity_microseconds_and_a_row_a_flow(tmp_path: Path) -> None:
+    result = run(DEMO, "-o", tmp_path / "flows.csv")
+    rows = pd.read_csv(tmp_path / "flows.csv")
+    assert result.exit_code == 0, result.output
+    assert list(rows)[:8] == [
+        *("Flow ID", "Src IP", "Src Port", "Dst IP", "Dst Port", "Protocol", "Timestamp", "Flow Duration"),
+    ]
+    assert rows["Timestamp"].str.fullmatch(r"2026-01-05 09:0\d:\d\d\.\d{6}").all()
+    assert f"{len(rows)} flows of 3,419 packets" in result.output
+
+
+def test_cic_2017_is_the_78_features_and_nothing_else(tmp_path: Path) -> None:
+    run(DEMO, "-o", tmp_path / "flows.csv", "--header", "cic-2017")
+    titles = (tmp_path / "flows.csv").read_text().splitlines()[0].split(",")
+    assert len(titles) == 78
+    assert [titles[0].strip(), titles[55].strip()] == ["Destination Port", "Fwd Header Length.1"]
+
+
+@pytest.mark.parametrize("header", list(HEADERS))
+def test_every_header_reads_back_with_the_same_flows(tmp_path: Path, header: str) -> None:
+    run(DEMO, "-o", tmp_path / "flows.csv", "--header", header)
+    run(DEMO, "-o", tmp_path / "flows.parquet")
+    ours = read_parquet(tmp_path / "flows.parquet")
+    written = read_csv(tmp_path / "flows.csv", dialect="improved")
+    assert written.column("flow_duration").tolist() == ours.column("flow_duration").tolist()
+
+
+def test_header_choices_are_the_headers() -> None:
+    assert get_args(HeaderName) == tuple(HEADERS)
+
+
+def test_several_captures_get_a_capture_column(tmp_path: Path) -> None:
+    other = tmp_path / "other.pcap"
+    other.write_bytes(DEMO.read_bytes())
+    result = run(DEMO, other, "-o", tmp_path / "flows.parquet")
+    captures = read_parquet(tmp_path / "flows.parquet").extras["capture"].tolist()
+    assert result.exit_code == 0, result.output
+    assert set(captures) == {str(DEMO), str(other)}
+    assert captures.count(str(DEMO)) == captures.count(str(other))
+
+
+def test_a_cut_capture_gives_its_flows_and_a_warning_with_counts(tmp_path: Path) -> None:
+    cut = tmp_path / "cut.pcap"
+    cut.write_bytes(DEMO.read_bytes()[:100_000])
+    result = run(cut, "-o", tmp_path / "flows.csv")
+    flows = len(read_csv(tmp_path / "flows.csv"))
+    assert result.exit_code == 0
+    assert "cut off inside a record at byte 100000; 542 packets" in result.stderr
+    assert f"{flows} flows up to there" in result.stderr
+
+
+def test_live_rules_end_closed_flows_without_changing_their_number(tmp_path: Path) -> None:
+    run(DEMO, "-o", tmp_path / "file.parquet")
+    run(DEMO, "-o", tmp_path / "live.parquet", "--live-rules")
+    as_file, as_live = (read_parquet(tmp_path / f"{name}.parquet") for name in ("file", "live"))
+    assert len(as_live) == len(as_file)
+    assert set(as_live.end_reason) != set(as_file.end_reason)
+
+
+def written_to(path: Path, data: bytes) -> Path:
+    path.write_bytes(data)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "message"),
+    [
+        ("absent.pcap", None, "No such file"),
+        ("text.pcap", b"no capture at all\n", "not a pcap or pcapng capture"),
+        ("empty.pcap", b"", "empty, not a pcap or pcapng capture"),
+        ("header.pcap", DEMO.read_bytes()[:20], "cut off inside the pcap file header"),
+        ("record.pcap", DEMO.read_bytes()[:30], "no packet before that"),
+    ],
+)
+def test_what_is_no_capture_is_one_line_and_exit_code_1(
+    tmp_path: Path, name: str, data: bytes | None, message: str
+) -> None:
+    capture = tmp_path / name
+    if data is not None:
+        capture.write_bytes(data)
+    result = run(DEMO, capture, "-o", tmp_path / "flows.csv")
+    assert result.exit_code == 1
+    assert result.stderr.count("\n") == 1
+    assert name in result.stderr
+    assert message in result.stderr
+    assert list(tmp_path.glob("*flows.csv")) == []
+
+
+def test_an_old_output_survives_a_failing_run(tmp_path: Path) -> None:
+    output = written_to(tmp_path / "flows.csv", b"old")
+    run(written_to(tmp_path / "text.pcap", b"no capture at all\n"), "-o", output)
+    assert output.read_bytes() == b"old"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["-o", "flows.txt"], "must end in .parquet, .csv"),
+        (["-o", "absent/flows.csv"], "the directory"),
+        (["-o", "flows.parquet", "--header", "snake"], "is for .csv"),
+    ],
+)
+def test_a_wrong_output_is_said_before_anything_is_read(
+    tmp_path: Path, arguments: list[str], message: str
+) -> None:
+    _, output, *rest = arguments
+    result = run(DEMO, "-o", tmp_path / output, *rest)
+    assert result.exit_code == 1
+    assert message in result.stderr
+
+
+def test_the_output_may_not_be_an_input(tmp_path: Path) -> None:
+    capture = written_to(tmp_path / "demo.csv", DEMO.read_bytes())
+    result = run(capture, "-o", capture)
+    assert result.exit_code == 1
+    assert "is also an input" in result.stderr
+    assert capture.read_bytes() == DEMO.read_bytes()
+
+
+@pytest.mark.needs_shared
+@pytest.mark.skipif(not SHARED.is_dir(), reason="../shared is not there")
+def test_the_published_rows_of_the_golden_capture(tmp_path: Path) -> None:
+    run(GOLDEN / "WebattackSQLinj.pcap", "-o", tmp_path / "flows.csv")
+    published = reference_rows(pd.read_csv(GOLDEN / "expected_improved_cicflowmeter.csv"))
+    report = compare(published, reference_rows(pd.read_csv(tmp_path / "flows.csv")))
+    assert (report.rows, report.equal, report.missing, report.extra) == (9, 9, [], []), report.examples
+
+
+@pytest.mark.needs_shared
+@pytest.mark.skipif(not SHARED.is_dir(), reason="../shared is not there")
+@pytest.mark.parametrize("capture", sorted(path.stem for path in REFERENCE.glob("*.pcap")) or ["absent"])
+def test_every_row_of_the_reference_captures(tmp_path: Path, capture: str) -> None:
+    run(REFERENCE / f"{capture}.pcap", "-o", tmp_path / "flows.csv")
+    [expected] = (REFERENCE / "improved").glob(f"{capture}*.csv")
+    report = compare(
+        reference_rows(pd.read_csv(expected)), reference_rows(pd.read_csv(tmp_path / "flows.csv")), capture
+    )
+    assert report.rows > 0
+    assert (report.equal, report.missing) == (report.rows, []), report.examples
