@@ -109,7 +109,7 @@ def _portless(packet: Any, protocol: Number) -> None:
     packet.dst_port = 0
     packet.payload = 0
     packet.header = 0
-    packet.flags = 0
+    packet.tcp_flags = 0
     packet.window = 0
     packet.icmp_type = -1
     packet.icmp_code = -1
@@ -122,12 +122,12 @@ def _transport(block: NDArray[np.uint8], at: Number, end: Number, protocol: Numb
         header = (np.int64(block[at + 12]) >> 4) * 4
         packet.header = header
         packet.payload = max(end - at - header, 0)
-        packet.flags = np.int64(block[at + 13])
+        packet.tcp_flags = np.int64(block[at + 13])
         packet.window = be16(block, at + 14)
     elif protocol == PROTOCOL_UDP and at + 8 <= end:
         packet.header = 8
         packet.payload = end - at - 8
-        packet.flags = 0
+        packet.tcp_flags = 0
         packet.window = 0
     elif protocol in (PROTOCOL_ICMP, PROTOCOL_ICMPV6) and at + 2 <= end:
         _portless(packet, protocol)

@@ -39,6 +39,9 @@ def closing_reason(flow: Any, otherwise: Number) -> Number:
             return _REASON_RST
         if flow.fwd.fin > 0 and flow.bwd.fin > 0:
             return _REASON_FIN
+        # A host that talks to itself: the dialect sees one direction only.
+        if flow.fwd.fin > 1 and flow.src_lo == flow.dst_lo and flow.src_hi == flow.dst_hi:
+            return _REASON_FIN
     return otherwise
 
 

@@ -25,10 +25,10 @@ def _write_mean_std_max_min(row: NDArray[np.float64], at: Number, statistics: An
     if statistics.count == 0:
         row[at : at + 4] = none
         return
-    row[at] = statistics.mean
+    row[at] = statistics.m1
     row[at + 1] = np.sqrt(_variance(statistics))
-    row[at + 2] = statistics.max
-    row[at + 3] = statistics.min
+    row[at + 2] = statistics.highest
+    row[at + 3] = statistics.lowest
 
 
 @inlined
@@ -36,9 +36,9 @@ def _write_lengths(row: NDArray[np.float64], at: Number, lengths: Any) -> None:
     if lengths.count == 0:
         row[at : at + 4] = 0.0
         return
-    row[at] = lengths.max
-    row[at + 1] = lengths.min
-    row[at + 2] = lengths.mean
+    row[at] = lengths.highest
+    row[at + 1] = lengths.lowest
+    row[at + 2] = lengths.m1
     row[at + 3] = np.sqrt(_variance(lengths))
 
 
@@ -61,9 +61,9 @@ def _write_lengths_and_gaps(row: NDArray[np.float64], flow: Any) -> None:
     _write_mean_std_max_min(row, 20, flow.fwd.gaps, 0.0)
     row[24] = flow.bwd.gap_total
     _write_mean_std_max_min(row, 25, flow.bwd.gaps, 0.0)
-    row[37] = flow.lengths.min
-    row[38] = flow.lengths.max
-    row[39] = flow.lengths.mean
+    row[37] = flow.lengths.lowest
+    row[38] = flow.lengths.highest
+    row[39] = flow.lengths.m1
     row[41] = _variance(flow.lengths)
     row[40] = np.sqrt(row[41])
     _write_mean_std_max_min(row, 68, flow.active, 0.0)

@@ -209,7 +209,7 @@ def _meter_known(state: MeterState, row: Number, packet: Any) -> bool:
             _begin(state, row, packet)
             return True
         if flow.state == _CLOSED:
-            if packet.flags & SYN == 0:
+            if packet.tcp_flags & SYN == 0:
                 return False
             _take_labels(flow, packet)
             _begin(state, row, packet)
@@ -217,7 +217,7 @@ def _meter_known(state: MeterState, row: Number, packet: Any) -> bool:
         if flow.state == _CAPPED:
             _continue(state, row, packet)
             return True
-    if (flow.tcp_state == _READY and packet.flags & SYN) or _other_icmp(flow, packet):
+    if (flow.tcp_state == _READY and packet.tcp_flags & SYN) or _other_icmp(flow, packet):
         _emit(state, flow, closing_reason(flow, _REASON_TIMEOUT))
         _take_labels(flow, packet)
         _begin(state, row, packet)
@@ -226,9 +226,9 @@ def _meter_known(state: MeterState, row: Number, packet: Any) -> bool:
         _continue(state, row, packet)
     else:
         add_packet(flow, packet)
-        if packet.flags & (FIN | RST | ACK):
-            _follow_tcp(flow, packet.flags)
-            if packet.flags & (FIN | RST) and state.rules[_RULE_LIVE]:
+        if packet.tcp_flags & (FIN | RST | ACK):
+            _follow_tcp(flow, packet.tcp_flags)
+            if packet.tcp_flags & (FIN | RST) and state.rules[_RULE_LIVE]:
                 schedule(state, row)
     return True
 

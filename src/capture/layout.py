@@ -92,7 +92,7 @@ PACKET: Final = np.dtype(
         ("protocol", "i4"),
         ("payload", "i4"),
         ("header", "i4"),
-        ("flags", "i4"),
+        ("tcp_flags", "i4"),
         ("window", "i4"),
         ("icmp_type", "i4"),
         ("icmp_code", "i4"),
@@ -101,12 +101,14 @@ PACKET: Final = np.dtype(
 )
 
 LENGTHS: Final = np.dtype(
-    [("mean", "f8"), ("m2", "f8"), ("min", "i4"), ("max", "i4"), ("count", "i4")], align=True
+    [("m1", "f8"), ("m2", "f8"), ("lowest", "i4"), ("highest", "i4"), ("count", "i4")], align=True
 )
-"""Running statistics of payload lengths, bytes."""
+"""Running statistics of payload lengths, bytes: mean, sum of squared deviations, extremes.
+
+Names that NumPy's own records have, such as min and flags, cannot be fields."""
 
 TIMES: Final = np.dtype(
-    [("mean", "f8"), ("m2", "f8"), ("min", "i8"), ("max", "i8"), ("count", "i4")], align=True
+    [("m1", "f8"), ("m2", "f8"), ("lowest", "i8"), ("highest", "i8"), ("count", "i4")], align=True
 )
 """Running statistics of gaps, microseconds."""
 
@@ -154,18 +156,18 @@ FLOW: Final = np.dtype(
         ("idle", TIMES),
         ("fwd", DIRECTION),
         ("bwd", DIRECTION),
-        ("src_port", "i4"),
-        ("dst_port", "i4"),
+        ("src_port", "u2"),
+        ("dst_port", "u2"),
         ("syn", "i4"),
         ("ack", "i4"),
         ("cwr", "i4"),
         ("ece", "i4"),
         ("fwd_data_packets", "i4"),
-        ("fwd_header_min", "i4"),
+        ("fwd_header_min", "i2"),
         ("tag", "u4"),
         ("timer_next", "i4"),
         ("timer_prev", "i4"),
-        ("timer_slot", "i4"),
+        ("timer_slot", "i2"),
         ("icmp_type", "i2"),
         ("icmp_code", "i2"),
         ("protocol", "i2"),

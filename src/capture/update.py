@@ -27,16 +27,16 @@ _BULK_PACKETS: Final = 4
 @inlined
 def _add_value(statistics: Any, value: Number) -> None:
     count = statistics.count + 1
-    deviation = value - statistics.mean
+    deviation = value - statistics.m1
     step = deviation / count
     if count == 1:
-        statistics.min = value
-        statistics.max = value
-    elif value < statistics.min:
-        statistics.min = value
-    elif value > statistics.max:
-        statistics.max = value
-    statistics.mean += step
+        statistics.lowest = value
+        statistics.highest = value
+    elif value < statistics.lowest:
+        statistics.lowest = value
+    elif value > statistics.highest:
+        statistics.highest = value
+    statistics.m1 += step
     statistics.m2 += (count - 1) * deviation * step
     statistics.count = count
 
@@ -44,7 +44,7 @@ def _add_value(statistics: Any, value: Number) -> None:
 @inlined
 def _clear(statistics: Any) -> None:
     statistics.count = 0
-    statistics.mean = 0.0
+    statistics.m1 = 0.0
     statistics.m2 = 0.0
 
 
@@ -117,7 +117,7 @@ def _count_packet(flow: Any, side: Any, packet: Any) -> None:
     side.bytes += packet.payload
     side.header += packet.header
     side.last = packet.ts
-    _count_flags(flow, side, packet.flags)
+    _count_flags(flow, side, packet.tcp_flags)
     flow.last = packet.ts
 
 
