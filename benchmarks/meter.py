@@ -18,6 +18,7 @@ import time
 import venv
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from generated_capture import generated_capture
@@ -28,8 +29,9 @@ from capture.files import read_capture
 
 ROOT = Path(__file__).resolve().parent.parent
 VAR = ROOT / "var"
-NFSTREAM = "nfstream==6.6.0"
+NFSTREAM = "6.6.0"
 NFSTREAM_RUNS = 3
+NFSTREAM_MODES = {f"nfstream {NFSTREAM}": 20, f"nfstream {NFSTREAM} without nDPI": 0}
 
 
 @dataclass(frozen=True)
@@ -66,19 +68,19 @@ def tcpdump_run(path: Path) -> tuple[float, None]:
 
 def nfstream_python() -> Path:
     """Return the interpreter of nfstream's own environment, made on the first call."""
-    directory = VAR / "tools" / NFSTREAM.replace("==", "-")
+    directory = VAR / "tools" / f"nfstream-{NFSTREAM}"
     python = directory / "bin" / "python"
     finished = directory / ".complete"
     if not finished.exists():
         venv.create(directory, with_pip=True, clear=True)
-        subprocess.run([python, "-m", "pip", "install", "--quiet", NFSTREAM], check=True)
+        subprocess.run([python, "-m", "pip", "install", "--quiet", f"nfstream=={NFSTREAM}"], check=True)
         finished.touch()
     return python
 
 
-def nfstream_run(python: Path, path: Path) -> tuple[float, int]:
+def nfstream_run(python: Path, path: Path, dissections: int) -> tuple[float, int]:
     script = Path(__file__).parent / "peers" / "nfstream_flows.py"
-    answer = json.loads(subprocess.check_output([python, script, path]))
+    answer = json.loads(subprocess.check_output([python, script, path, str(dissections)]))
     return answer["seconds"], answer["flows"]
 
 
@@ -89,8 +91,9 @@ def measure(path: Path, runs: int, with_peers: bool) -> list[Timing]:
     if shutil.which("tcpdump"):
         timings.append(time_runs("tcpdump -r F -w /dev/null", lambda: tcpdump_run(path), runs))
     python = nfstream_python()
-    slow_runs = min(runs, NFSTREAM_RUNS)
-    timings.append(time_runs(NFSTREAM.replace("==", " "), lambda: nfstream_run(python, path), slow_runs))
+    for tool, dissections in NFSTREAM_MODES.items():
+        run = partial(nfstream_run, python, path, dissections)
+        timings.append(time_runs(tool, run, min(runs, NFSTREAM_RUNS)))
     return timings
 
 
