@@ -1,0 +1,108 @@
+"""`ml-ids score`: captures or flows to verdicts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from detection.registry import open_champion
+from detection.scorer import ModelUnavailableError, Scorer
+from flows.csv_files import read_csv
+from flows.parquet_files import read_parquet
+from flows.table import FlowTable
+from inference_server.cli.reading import ReadingBar, one_line_errors, output_format, whole_file
+from inference_server.cli.verdict_files import label_names, open_verdict_file
+from inference_server.settings import export_library_variables, load_settings
+
+FORMATS: Final = (".parquet", ".csv", ".jsonl")
+ROWS_AT_ONCE: Final = 1 << 14
+
+
+def score(
+    inputs: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="CAPTURE_OR_FLOWS...", help="pcap, pcapng, .parquet, .csv, .csv.gz or .csv.xz"
+        ),
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="the verdicts, .parquet, .csv or .jsonl")],
+) -> None:
+    """Score captures or files of flows with the model that would serve; one row a flow."""
+    with one_line_errors():
+        output_format(output, inputs, FORMATS)
+        scorer = _champion()
+        labels: Counter[str] = Counter()
+        with (
+            ReadingBar(inputs) as bar,
+            whole_file(output) as unfinished,
+            open_verdict_file(unfinished) as file,
+        ):
+            for table in _tables(bar, inputs, scorer):
+                verdicts = scorer.score(table)
+                labels.update(label_names(verdicts).to_pylist())
+                file.write(table, verdicts)
+        read = (
+            f"{bar.counted()} in {bar.seconds:.1f} s, {bar.rate()}" if bar.packets else f"{bar.seconds:.1f} s"
+        )
+        model = f"{scorer.model_name} version {scorer.model_version}, threshold {scorer.record.threshold:.6g}"
+        Console(highlight=False).print(_summary(labels), f"{output}: {read}; {model}", sep="\n")
+
+
+def _champion() -> Scorer:
+    settings = load_settings()
+    export_library_variables()
+    try:
+        return open_champion(
+            tracking_uri=settings.mlflow_tracking_uri,
+            state_dir=settings.state_dir,
+            model_uri=settings.mlflow_model_name,
+            register_starter=settings.register_starter,
+        )
+    except ModelUnavailableError as error:
+        raise ValueError(str(error)) from None
+
+
+def _tables(bar: ReadingBar, inputs: list[Path], scorer: Scorer) -> Iterator[FlowTable]:
+    """Yield the flows of all inputs in small tables whose interface is the input's path."""
+    for path in inputs:
+        for table in _flows(bar, path):
+            _check(path, table, scorer)
+            for start in range(0, len(table), ROWS_AT_ONCE):
+                yield replace(table.take(slice(start, start + ROWS_AT_ONCE)), interface=str(path))
+
+
+def _flows(bar: ReadingBar, path: Path) -> Iterator[FlowTable]:
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    if ".csv" in suffixes[-2:]:
+        yield read_csv(path)
+    elif suffixes[-1:] == [".parquet"]:
+        yield read_parquet(path)
+    else:
+        yield from bar.capture(path)
+        return
+    bar.finish(path)
+
+
+def _check(path: Path, table: FlowTable, scorer: Scorer) -> None:
+    missing = scorer.missing(table.feature_names)
+    if missing:
+        raise ValueError(f"{path}: lacks features that the model reads: {', '.join(missing)}")
+
+
+def _summary(labels: Counter[str]) -> Table:
+    flows = sum(labels.values())
+    table = Table("label")
+    table.add_column("flows", justify="right")
+    table.add_column("share", justify="right")
+    for label, count in labels.most_common():
+        table.add_row(label, f"{count:,}", f"{count / flows:.2%}")
+    table.add_section()
+    table.add_row("all", f"{flows:,}", "")
+    return table
