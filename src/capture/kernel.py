@@ -38,6 +38,7 @@ _FREE: Final = int(Counter.FREE)
 _ROWS_USED: Final = int(Counter.ROWS_USED)
 _WHEEL_TIME: Final = int(Counter.WHEEL_TIME)
 _HAND: Final = int(Counter.EVICTION_HAND)
+_NEWEST: Final = int(Counter.NEWEST)
 _IGNORED: Final = int(Counter.IGNORED_BASE)
 _EMITTED: Final = int(Counter.EMITTED_BASE)
 _RULE_LIVE: Final = int(Rule.LIVE)
@@ -257,6 +258,7 @@ def meter_packets(
             counters[_IGNORED + ignored] += 1
             continue
         packet.ts = index.ts[number]
+        counters[_NEWEST] = max(counters[_NEWEST], packet.ts)
         tag = key_tag(packet)
         row = find_row(state.flows, state.slots, tag, packet)
         if row >= 0:

@@ -65,6 +65,7 @@ class Counter(IntEnum):
     ROWS_USED = 8
     WHEEL_TIME = 9
     EVICTION_HAND = 10
+    NEWEST = 11
     IGNORED_BASE = 16
     EMITTED_BASE = 24
     SIZE = 32

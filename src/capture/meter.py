@@ -114,6 +114,8 @@ class FlowMeter:
 
     def flush(self) -> Iterator[FlowTable]:
         """End all open flows and yield everything that was not yet given out."""
+        if self._state.rules[Rule.LIVE]:
+            yield from self.expire(int(self._state.counters[Counter.NEWEST]))
         row = 0
         while row >= 0:
             row = flush_flows(row, self._state)

@@ -70,9 +70,7 @@ def tcp_segment(
 ) -> bytes:
     bits = sum(FLAGS[letter] for letter in flags)
     offset = (20 + len(options)) // 4 << 4
-    return (
-        struct.pack(">HHIIBBHHH", sport, dport, 0, 0, offset, bits, window, 0, 0) + options + payload
-    )
+    return struct.pack(">HHIIBBHHH", sport, dport, 0, 0, offset, bits, window, 0, 0) + options + payload
 
 
 def udp_datagram(sport: int, dport: int, payload: bytes = b"") -> bytes:
@@ -158,7 +156,9 @@ def _pcapng_block(order: str, kind: int, body: bytes) -> bytes:
     return struct.pack(order + "I", kind) + length + body + length
 
 
-def pcapng(packets: Iterable[Packet], *, order: str = "<", tsresol: int | None = None, link: int = 1) -> bytes:
+def pcapng(
+    packets: Iterable[Packet], *, order: str = "<", tsresol: int | None = None, link: int = 1
+) -> bytes:
     """The bytes of a pcapng file of one section and one interface."""
     options = b""
     if tsresol is not None:
