@@ -1,0 +1,94 @@
+"""The repository's own rules: links lead somewhere, requirements are pinned, modules stay small."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+SOURCES = sorted((ROOT / "src").rglob("*.py"))
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "data").rglob("*.md")])
+LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)(?:#[^)]*)?\)")
+
+
+def relative(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=relative)
+def test_links_lead_somewhere(document: Path) -> None:
+    targets = [target for target in LINK.findall(document.read_text()) if "://" not in target]
+    broken = [target for target in targets if not (document.parent / target).exists()]
+    assert broken == []
+
+
+@pytest.mark.parametrize("module", SOURCES, ids=relative)
+def test_modules_and_functions_are_small(module: Path) -> None:
+    text = module.read_text()
+    functions = [
+        node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    ]
+    long = [node.name for node in functions if (node.end_lineno or 0) - node.lineno >= 60]
+    assert (len(text.splitlines()) <= 400, long) == (True, [])
+
+
+def requirements() -> dict[str, str]:
+    """Package name to its requirement with markers, without hashes."""
+    text = (ROOT / "requirements.txt").read_text()
+    return {
+        match["name"]: match["rest"].strip()
+        for match in re.finditer(r"^(?P<name>[a-z0-9-]+)(\[.*\])?==(?P<rest>[^\\\n]*)", text, re.MULTILINE)
+    }
+
+
+@pytest.mark.parametrize(
+    "package",
+    [
+        *("fastapi", "uvicorn", "pydantic", "scikit-learn", "mlflow", "scapy", "boto3", "httpx", "pytest"),
+        "cicflowmeter",
+    ],
+)
+def test_requirements_name_what_is_used(package: str) -> None:
+    assert package in requirements()
+
+
+def test_cicflowmeter_is_left_out_where_it_cannot_be_installed() -> None:
+    assert re.search(r"python_(full_)?version >= '3\.12'", requirements()["cicflowmeter"])
+
+
+def test_every_requirement_has_a_hash_and_no_place_of_this_machine() -> None:
+    text = (ROOT / "requirements.txt").read_text()
+    entries = re.split(r"\n(?=[a-z0-9])", text)[1:]
+    assert [entry.split()[0] for entry in entries if "--hash=sha256:" not in entry] == []
+    assert re.findall(r"://|--index|--extra|--find-links|^-|/opt|file:", text) == []
+
+
+def test_the_service_does_not_import_scapy() -> None:
+    code = "import inference_server.main, sys; sys.exit('scapy' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_no_http_client_but_httpx() -> None:
+    imported = re.compile(
+        r"^\s*(?:import|from) (requests|urllib\.request|http\.client|aiohttp)\b", re.MULTILINE
+    )
+    assert [relative(module) for module in SOURCES if imported.search(module.read_text())] == []
+
+
+def test_the_demo_capture_is_what_its_script_makes(tmp_path: Path) -> None:
+    subprocess.run([sys.executable, ROOT / "scripts" / "make_demo_capture.py", tmp_path], check=True)
+    for name in ("demo.pcap", "flow.json"):
+        assert (tmp_path / name).read_bytes() == (ROOT / "data" / "demo" / name).read_bytes()
+
+
+def test_the_benchmark_counts_every_flow_it_generated() -> None:
+    command = [sys.executable, ROOT / "benchmarks" / "meter.py", "--no-peers", "--runs", "1"]
+    answer = subprocess.run(
+        [*command, "--packets", "20000", "--flows", "1400"], check=True, capture_output=True, text=True
+    )
+    assert "1,400" in answer.stdout
