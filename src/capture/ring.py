@@ -28,6 +28,7 @@ _PACKET_IGNORE_OUTGOING: Final = 23
 _TPACKET_V3: Final = 2
 _PROMISCUOUS: Final = 1
 _ETH_P_ALL: Final = 3
+_SO_TIMESTAMPNS: Final = 35
 _ARPHRD_LOOPBACK: Final = 772
 _STATUS: Final = 8
 _STATUS_USER: Final = 1
@@ -73,6 +74,8 @@ class PacketRing:
         self._poll.register(self._socket, select.POLLIN | select.POLLERR)
 
     def _set_up(self, interface: str) -> None:
+        # One time stamp when a packet arrives, the same for every listener.
+        self._socket.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
         self._socket.setsockopt(_SOL_PACKET, _PACKET_VERSION, _TPACKET_V3)
         frames = BLOCK_BYTES * BLOCKS // _FRAME_BYTES
         request = struct.pack("7I", BLOCK_BYTES, BLOCKS, _FRAME_BYTES, frames, RETIRE_MS, 0, 0)
