@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 
 import pytest
 
@@ -20,9 +21,7 @@ def test_the_default_routes_interface_is_chosen() -> None:
 
 
 def _default_interface_inside(name: str) -> str:
-    import sys
-
-    code = "import sys; from capture.interfaces import default_interface; sys.stdout.write(str(default_interface()))"
+    code = "import sys, capture.interfaces as i; sys.stdout.write(str(i.default_interface()))"
     command = ["ip", "netns", "exec", name, sys.executable, "-c", code]
     return subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout
 
