@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 import sys
+from collections.abc import Iterable
 from itertools import chain
 from pathlib import Path
 
@@ -26,7 +27,7 @@ DEMO = Path(__file__).resolve().parent.parent / "data" / "demo"
 HULK_PACKETS = 15
 
 
-def write_capture(path: Path, conversations: chain[Conversation]) -> int:
+def write_capture(path: Path, conversations: Iterable[Conversation]) -> int:
     """Write the packets of the conversations by time; return how many."""
     packets = in_order(conversations)
     with PcapWriter(str(path), linktype=1, sync=True) as writer:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from scapy.layers.inet import ICMP, IP, TCP, UDP
@@ -172,7 +172,7 @@ def _windows_syn(stack: Stack) -> list[tuple[str, object]]:
     return [("MSS", MSS), *padding, ("WScale", stack.scale), *padding, *padding, ("SAckOK", b"")]
 
 
-def in_order(conversations: Iterator[Conversation]) -> list[Timed]:
+def in_order(conversations: Iterable[Conversation]) -> list[Timed]:
     """Return the packets of all conversations by time."""
     packets = [packet for conversation in conversations for packet in conversation.packets]
     return sorted(packets, key=lambda timed: timed.time_us)

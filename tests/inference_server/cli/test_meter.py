@@ -17,9 +17,8 @@ from inference_server.cli.meter import HeaderName, meter
 
 ROOT = Path(__file__).resolve().parents[3]
 DEMO = ROOT / "data" / "demo" / "demo.pcap"
-SHARED = ROOT.parent / "shared"
-GOLDEN = SHARED / "data" / "golden"
-REFERENCE = SHARED / "reference"
+GOLDEN = ROOT.parent / "shared" / "data" / "golden"
+REFERENCE = ROOT / "tests" / "reference"
 
 app = typer.Typer(pretty_exceptions_enable=False)
 app.command()(meter)
@@ -149,7 +148,6 @@ def test_the_output_may_not_be_an_input(tmp_path: Path) -> None:
 
 
 @pytest.mark.needs_shared
-@pytest.mark.skipif(not SHARED.is_dir(), reason="../shared is not there")
 def test_the_published_rows_of_the_golden_capture(tmp_path: Path) -> None:
     run(GOLDEN / "WebattackSQLinj.pcap", "-o", tmp_path / "flows.csv")
     published = reference_rows(pd.read_csv(GOLDEN / "expected_improved_cicflowmeter.csv"))
@@ -157,14 +155,10 @@ def test_the_published_rows_of_the_golden_capture(tmp_path: Path) -> None:
     assert (report.rows, report.equal, report.missing, report.extra) == (9, 9, [], []), report.examples
 
 
-@pytest.mark.needs_shared
-@pytest.mark.skipif(not SHARED.is_dir(), reason="../shared is not there")
-@pytest.mark.parametrize("capture", sorted(path.stem for path in REFERENCE.glob("*.pcap")) or ["absent"])
-def test_every_row_of_the_reference_captures(tmp_path: Path, capture: str) -> None:
-    run(REFERENCE / f"{capture}.pcap", "-o", tmp_path / "flows.csv")
-    [expected] = (REFERENCE / "improved").glob(f"{capture}*.csv")
-    report = compare(
-        reference_rows(pd.read_csv(expected)), reference_rows(pd.read_csv(tmp_path / "flows.csv")), capture
-    )
+@pytest.mark.parametrize("capture", sorted(REFERENCE.glob("*.pcap")), ids=lambda path: path.stem)
+def test_every_row_of_the_reference_captures(tmp_path: Path, capture: Path) -> None:
+    run(capture, "-o", tmp_path / "flows.csv")
+    expected = reference_rows(pd.read_csv(REFERENCE / "improved" / f"{capture.stem}.csv"))
+    report = compare(expected, reference_rows(pd.read_csv(tmp_path / "flows.csv")), capture.stem)
     assert report.rows > 0
     assert (report.equal, report.missing) == (report.rows, []), report.examples

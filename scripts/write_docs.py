@@ -1,0 +1,31 @@
+"""Writes what is generated: openapi.yaml, docs/settings.md, docs/metrics.md."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import yaml
+
+from inference_server.main import create_app
+from inference_server.metrics_table import metrics_markdown
+from inference_server.settings_table import settings_markdown
+
+ROOT = Path(__file__).parents[1]
+
+
+def openapi_yaml() -> str:
+    return yaml.safe_dump(create_app().openapi(), sort_keys=False, allow_unicode=True, width=110)
+
+
+def generated() -> dict[Path, str]:
+    """Return every generated file's text."""
+    return {
+        ROOT / "openapi.yaml": openapi_yaml(),
+        ROOT / "docs" / "settings.md": settings_markdown(),
+        ROOT / "docs" / "metrics.md": metrics_markdown(),
+    }
+
+
+if __name__ == "__main__":
+    for path, text in generated().items():
+        path.write_text(text)
