@@ -1,0 +1,53 @@
+"""MLflow's client, kept quiet: no telemetry, no progress bars, no minutes of retries."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+DEFAULTS: Final = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DO_NOT_TRACK": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    # The caller tries again by itself, and says meanwhile what is wrong.
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
+}
+
+
+def open_client(tracking_uri: str) -> MlflowClient:
+    """Return a client of a tracking server or database; the environment's own settings win.
+
+    MLflow takes a second to import, so it is imported here and not by whoever imports this module.
+    """
+    for name, value in DEFAULTS.items():
+        os.environ.setdefault(name, value)
+    from mlflow import MlflowClient
+
+    # "Creating initial MLflow database tables..." and the like.
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)
+    return MlflowClient(tracking_uri=tracking_uri, registry_uri=tracking_uri)
+
+
+@contextmanager
+def named_errors(what: str) -> Iterator[None]:
+    """Turn what MLflow, its database or the network raise into one kind.
+
+    Raises:
+        ConnectionError: with `what` and the reason.
+    """
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        yield
+    except MlflowException as error:
+        raise ConnectionError(f"{what}: {error.message}") from error
+    except (OSError, SQLAlchemyError) as error:
+        raise ConnectionError(f"{what}: {error}") from error

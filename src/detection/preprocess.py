@@ -1,0 +1,22 @@
+"""The one preprocessing, for training, evaluation and serving alike."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detection.record import Preprocessing
+
+
+def clean(features: NDArray[np.float64], rules: Preprocessing) -> NDArray[np.float64]:
+    """Return a finite copy of raw features: NaN, infinities and values out of range are replaced.
+
+    Args:
+        features: any shape, as the dialect measured them.
+        rules: the model's own.
+    """
+    cleaned = np.minimum(np.maximum(features, rules.minimum), rules.maximum)
+    # Both bounds pass NaN on, and turn infinities into the bounds.
+    cleaned[np.isnan(features)] = rules.nan
+    cleaned[np.isposinf(features)] = rules.infinity
+    return cleaned

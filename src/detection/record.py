@@ -1,0 +1,162 @@
+"""The model's record: everything serving must know of a model beside its arrays."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Annotated, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, model_validator
+from pydantic_core import ErrorDetails
+
+from flows.labels import BY_CODE
+from flows.schema import BY_NAME, schema_id
+
+RECORD_FORMAT: Final = 1
+PACKET_COUNTS: Final = ("tot_fwd_pkts", "tot_bwd_pkts")
+DURATION: Final = "flow_duration"
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Preprocessing(_Part):
+    """What becomes of values that a model cannot read; see `detection.preprocess.clean`.
+
+    Attributes:
+        nan: what stands for NaN.
+        infinity: what stands for plus infinity; minus infinity becomes `minimum`.
+        minimum, maximum: finite values are clipped to this range.
+    """
+
+    nan: FiniteFloat
+    infinity: FiniteFloat
+    minimum: FiniteFloat
+    maximum: FiniteFloat
+
+
+class InsufficientRule(_Part):
+    """Which flows a model knows nothing of: the training data held none like them.
+
+    Attributes:
+        max_packets: flows of no more packets than this are insufficient.
+        max_duration_us: flows that last no longer than this, in microseconds, are insufficient.
+    """
+
+    max_packets: int
+    max_duration_us: int
+
+
+class BenignQuantiles(_Part):
+    """Quantiles of every feature over benign training flows, after preprocessing.
+
+    Attributes:
+        levels: the q levels, between 0 and 1, ascending.
+        values: one row a feature, q values each.
+    """
+
+    levels: tuple[FiniteFloat, ...]
+    values: tuple[tuple[FiniteFloat, ...], ...]
+
+
+class ModelRecord(_Part):
+    """The record of one model, `record.json` of its package.
+
+    Attributes:
+        record_format: version of this layout.
+        description: what the model is, in a line.
+        features: canonical names of the F columns the model reads, in order.
+        schema_id: the id of these features and their units.
+        dialect: the rules that measured the training flows.
+        context_windows: per-host windows the model reads; this version knows none.
+        classes: codes of the C classes, in the order of the probabilities' columns; 0 is benign.
+        class_names: their names in the label table.
+        preprocessing: what becomes of inf, NaN and values out of range.
+        threshold: the operating threshold on 1 - P(benign).
+        insufficient: which flows get no verdict, None when the model can judge all.
+        benign_quantiles: of every feature, for drift.
+        figures: measured figures of the model by name, for the registry.
+    """
+
+    record_format: Literal[1]
+    description: str
+    features: Annotated[tuple[str, ...], Field(min_length=1)]
+    schema_id: str
+    dialect: str
+    context_windows: tuple[str, ...] = ()
+    classes: Annotated[tuple[int, ...], Field(min_length=2)]
+    class_names: tuple[str, ...]
+    preprocessing: Preprocessing
+    threshold: FiniteFloat
+    insufficient: InsufficientRule | None
+    benign_quantiles: BenignQuantiles
+    figures: dict[str, FiniteFloat] = {}
+
+    @cached_property
+    def benign_column(self) -> int:
+        """The column of P(benign)."""
+        return self.classes.index(0)
+
+    def to_json(self) -> str:
+        """Return the text of `record.json`."""
+        return self.model_dump_json(indent=1) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> ModelRecord:
+        """Read the text of `record.json`.
+
+        Raises:
+            ValueError: a field is missing, of the wrong type or contradicts another; all are named.
+        """
+        try:
+            return cls.model_validate_json(text)
+        except ValidationError as error:
+            raise ValueError("; ".join(_problem(item) for item in error.errors())) from None
+
+    @model_validator(mode="after")
+    def _features_are_served(self) -> ModelRecord:
+        unknown = [name for name in self.features if name not in BY_NAME]
+        if unknown:
+            raise ValueError(f"features: {', '.join(unknown)} are not in the feature schema")
+        if len(set(self.features)) != len(self.features):
+            raise ValueError("features: a name stands twice")
+        if self.schema_id != schema_id(self.features):
+            raise ValueError(
+                f"schema_id: {self.schema_id} is not the id these features have here, "
+                f"{schema_id(self.features)}: their units differ"
+            )
+        if self.context_windows:
+            raise ValueError("context_windows: this version measures none; serve a model without them")
+        if self.insufficient is not None and not {*PACKET_COUNTS, DURATION} <= set(self.features):
+            raise ValueError(f"insufficient: the rule needs {', '.join((*PACKET_COUNTS, DURATION))}")
+        return self
+
+    @model_validator(mode="after")
+    def _classes_are_known(self) -> ModelRecord:
+        if 0 not in self.classes or len(set(self.classes)) != len(self.classes):
+            raise ValueError("classes: must hold 0 (benign) and no code twice")
+        unknown = [str(code) for code in self.classes if code not in BY_CODE]
+        if unknown:
+            raise ValueError(f"classes: codes {', '.join(unknown)} are not in the label table")
+        if self.class_names != tuple(BY_CODE[code].name for code in self.classes):
+            raise ValueError("class_names: do not match the label table's names of the classes")
+        return self
+
+    @model_validator(mode="after")
+    def _numbers_fit(self) -> ModelRecord:
+        if not 0 < self.threshold <= 1:
+            raise ValueError(f"threshold: {self.threshold} is not above 0 and at most 1")
+        if self.preprocessing.minimum >= self.preprocessing.maximum:
+            raise ValueError("preprocessing: minimum must be below maximum")
+        quantiles = self.benign_quantiles
+        if len(quantiles.values) != len(self.features) or any(
+            len(row) != len(quantiles.levels) for row in quantiles.values
+        ):
+            raise ValueError("benign_quantiles: must be one row a feature, one value a level")
+        return self
+
+
+def _problem(item: ErrorDetails) -> str:
+    where = ".".join(str(part) for part in item["loc"])
+    message = item["msg"].removeprefix("Value error, ")
+    return f"{where}: {message}" if where else message

@@ -1,0 +1,112 @@
+"""Scorer: a loaded model that turns flow tables into verdicts."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detection.compiled import CompiledModel
+from detection.preprocess import clean
+from detection.record import DURATION, PACKET_COUNTS, ModelRecord
+from flows.table import FlowTable
+from flows.verdicts import Verdicts
+
+
+class ModelUnavailableError(RuntimeError):
+    """No model can serve; the message says why and what to do."""
+
+
+class Scorer:
+    """A model with its record; safe to use from several threads.
+
+    Attributes:
+        record: what the model reads and knows.
+        model_name, model_version: its name and version in the registry.
+    """
+
+    def __init__(
+        self, compiled: CompiledModel, record: ModelRecord, *, model_name: str = "", model_version: str = ""
+    ) -> None:
+        """Put arrays and record together.
+
+        Raises:
+            ValueError: they do not agree on the number of features or classes.
+        """
+        shapes = (compiled.features, compiled.classes)
+        if shapes != (len(record.features), len(record.classes)):
+            raise ValueError(
+                f"the model has {shapes[0]} features and {shapes[1]} classes, "
+                f"its record {len(record.features)} and {len(record.classes)}"
+            )
+        self.record = record
+        self.model_name = model_name
+        self.model_version = model_version
+        self._compiled = compiled
+        self._codes = np.array(record.classes, np.int32)
+        self._attack_columns = np.flatnonzero(self._codes != 0)
+
+    def missing(self, names: tuple[str, ...]) -> tuple[str, ...]:
+        """Return the features the model reads that are not among `names`."""
+        return _columns(names, self.record.features)[1]
+
+    def probabilities(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return n x C class probabilities of n x F raw features in the record's order."""
+        return self._compiled.probabilities(clean(features, self.record.preprocessing))
+
+    def score(self, table: FlowTable) -> Verdicts:
+        """Return one verdict a flow, in the table's order.
+
+        Insufficient flows are never attacks, and no probability is claimed for them: `p_attack` and
+        `p_label` are NaN.
+
+        Raises:
+            KeyError: the table lacks features the model reads; all are named.
+        """
+        columns, missing = _columns(table.feature_names, self.record.features)
+        if missing:
+            raise KeyError(", ".join(missing))
+        features = table.features if columns is None else table.features[:, columns]
+        probabilities = self.probabilities(features)
+        insufficient = self._insufficient(features)
+        p_attack = 1.0 - probabilities[:, self.record.benign_column]
+        attack = (p_attack >= self.record.threshold) & ~insufficient
+        likeliest = self._attack_columns[probabilities[:, self._attack_columns].argmax(axis=1)]
+        column = np.where(attack, likeliest, self.record.benign_column)
+        p_label = np.take_along_axis(probabilities, column[:, None], axis=1)[:, 0]
+        p_attack[insufficient] = np.nan
+        p_label[insufficient] = np.nan
+        return Verdicts(
+            code=self._codes[column],
+            p_attack=p_attack,
+            p_label=p_label,
+            insufficient=insufficient,
+            threshold=self.record.threshold,
+            model_name=self.model_name,
+            model_version=self.model_version,
+            schema_id=self.record.schema_id,
+        )
+
+    def _insufficient(self, features: NDArray[np.float64]) -> NDArray[np.bool_]:
+        rule = self.record.insufficient
+        if rule is None:
+            return np.zeros(features.shape[0], np.bool_)
+        forward, backward, duration = (
+            features[:, self.record.features.index(name)] for name in (*PACKET_COUNTS, DURATION)
+        )
+        # NaN and negative durations count as none.
+        enough = (forward + backward > rule.max_packets) & (duration > rule.max_duration_us)
+        return np.logical_not(enough)
+
+
+@lru_cache(maxsize=64)
+def _columns(
+    given: tuple[str, ...], wanted: tuple[str, ...]
+) -> tuple[NDArray[np.intp] | None, tuple[str, ...]]:
+    """Return where the wanted names are (None when they are just those) and which are missing."""
+    where = {name: column for column, name in enumerate(given)}
+    missing = tuple(name for name in wanted if name not in where)
+    if missing or given == wanted:
+        return None, missing
+    return np.array([where[name] for name in wanted], np.intp), ()

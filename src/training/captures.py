@@ -1,0 +1,150 @@
+"""A model on real captures: its operating threshold, and what it finds at it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from capture.files import read_capture
+from detection.scorer import Scorer
+
+SUFFIXES: Final = (".pcap", ".pcapng", ".cap")
+THRESHOLD_DIGITS: Final = 6
+
+
+@dataclass(frozen=True, slots=True)
+class CaptureScores:
+    """A capture as a model sees it.
+
+    Attributes:
+        name: the capture file's name.
+        p_attack: float64, ascending; 1 - P(benign) of the flows that could be scored.
+        insufficient: how many flows could not.
+    """
+
+    name: str
+    p_attack: NDArray[np.float64]
+    insufficient: int
+
+    @property
+    def flows(self) -> int:
+        """All flows of the capture."""
+        return len(self.p_attack) + self.insufficient
+
+    def flagged(self, threshold: float) -> int:
+        """How many flows are at or above a threshold."""
+        return int(np.sum(self.p_attack >= threshold))
+
+
+@dataclass(frozen=True, slots=True)
+class CaptureFigures:
+    """What is flagged in a group of captures at one threshold.
+
+    Attributes:
+        captures: how many captures have flows.
+        flows, scored, flagged: how many flows there are, could be scored, and are flagged.
+        mean_share: the mean over captures of the flagged share of all their flows.
+        found: captures with at least one flagged flow.
+    """
+
+    captures: int
+    flows: int
+    scored: int
+    flagged: int
+    mean_share: float
+    found: int
+
+    @property
+    def insufficient(self) -> int:
+        """How many flows could not be scored."""
+        return self.flows - self.scored
+
+    @property
+    def share(self) -> float:
+        """The flagged share of all flows."""
+        return self.flagged / self.flows if self.flows else 0.0
+
+    @property
+    def scored_share(self) -> float:
+        """The flagged share of the flows that could be scored."""
+        return self.flagged / self.scored if self.scored else 0.0
+
+    def metrics(self) -> dict[str, float]:
+        """Return the shares by name, as MLflow allows metrics to be named."""
+        return {
+            "flagged of all flows": self.share,
+            "flagged of scored flows": self.scored_share,
+            "mean flagged over captures": self.mean_share,
+            "insufficient": self.insufficient / self.flows if self.flows else 0.0,
+        }
+
+
+def score_captures(folder: Path, scorer: Scorer) -> tuple[CaptureScores, ...]:
+    """Meter every capture of a folder and score its flows; captures without a flow are left out.
+
+    Raises:
+        OSError: a file cannot be read.
+        ValueError: the folder holds no capture, or one of them is not what its name says.
+    """
+    paths = sorted(path for path in folder.iterdir() if path.suffix in SUFFIXES)
+    if not paths:
+        raise ValueError(f"{folder}: holds no capture ({', '.join(SUFFIXES)})")
+    scores = tuple(_score_capture(path, scorer) for path in paths)
+    return tuple(capture for capture in scores if capture.flows)
+
+
+def _score_capture(path: Path, scorer: Scorer) -> CaptureScores:
+    verdicts = [scorer.score(table) for table in read_capture(path)]
+    insufficient = sum(int(part.insufficient.sum()) for part in verdicts)
+    scored = [part.p_attack[~part.insufficient] for part in verdicts]
+    return CaptureScores(path.name, np.sort(np.concatenate([np.empty(0), *scored])), insufficient)
+
+
+def operating_threshold(benign: Sequence[CaptureScores], share: float) -> float:
+    """Return the lowest threshold of 6 digits that flags at most `share` of the scored benign flows.
+
+    Raises:
+        ValueError: no threshold up to 1 does.
+    """
+    scores = np.sort(np.concatenate([capture.p_attack for capture in benign]))
+    allowed = math.floor(share * len(scores))
+    unit = 10.0**-THRESHOLD_DIGITS
+    highest_passed = float(scores[-1 - allowed])
+    threshold = round(math.ceil(highest_passed / unit) * unit, THRESHOLD_DIGITS)
+    if threshold <= highest_passed:
+        threshold = round(threshold + unit, THRESHOLD_DIGITS)
+    if threshold > 1:
+        raise ValueError(f"no threshold flags at most {share:.2%} of the benign flows: the model is no use")
+    return threshold
+
+
+def figures(captures: Sequence[CaptureScores], threshold: float) -> CaptureFigures:
+    """Return what is flagged in captures at a threshold."""
+    flagged = [capture.flagged(threshold) for capture in captures]
+    shares = [count / capture.flows for count, capture in zip(flagged, captures, strict=True)]
+    return CaptureFigures(
+        captures=len(captures),
+        flows=sum(capture.flows for capture in captures),
+        scored=sum(len(capture.p_attack) for capture in captures),
+        flagged=sum(flagged),
+        mean_share=float(np.mean(shares)),
+        found=sum(count > 0 for count in flagged),
+    )
+
+
+def left_out_share(benign: Sequence[CaptureScores], share: float) -> float:
+    """Return the flagged share of scored benign flows when no capture has a say in its own threshold.
+
+    Each capture is measured at the threshold that all the others give.
+    """
+    flagged = 0
+    for index, capture in enumerate(benign):
+        others = [*benign[:index], *benign[index + 1 :]]
+        flagged += capture.flagged(operating_threshold(others, share))
+    return flagged / sum(len(capture.p_attack) for capture in benign)

@@ -1,0 +1,216 @@
+"""The model card: Markdown made of measured figures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from detection.record import ModelRecord
+from flows.labels import BY_CODE
+from training.captures import CaptureFigures, CaptureScores
+from training.dataset import LabelledFlows
+from training.evaluation import Evaluation
+from training.markdown import bullets, paragraph, table
+
+CITATIONS: Final = (
+    """I. Sharafaldin, A. H. Lashkari, A. A. Ghorbani: Toward Generating a New Intrusion Detection Dataset
+    and Intrusion Traffic Characterization. ICISSP 2018.""",
+    """G. Engelen, V. Rimmer, W. Joosen: Troubleshooting an Intrusion Detection Dataset: the CICIDS2017 Case
+    Study. WTMC 2021.""",
+    """L. Liu, G. Engelen, T. Lynar, D. Essam, W. Joosen: Error Prevalence in NIDS datasets: A Case Study on
+    CIC-IDS-2017 and CSE-CIC-IDS-2018. IEEE CNS 2022.""",
+)
+
+UPSTREAM_BENIGN: Final = 1_582_566
+"""Benign flows of the whole corrected set, of which the training file is a sample."""
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """Everything the card tells. Attributes: data: the training data. record: the record of the model that
+    ships. makers: names and versions of what made it. iterations: of each regression until it converged.
+    splits: evaluations by the name of the split. benign, attacks: the captures' figures at the threshold.
+    attack_captures: the attack captures one by one. allowed_share: the share of benign flows that may be
+    flagged. left_out_share: the flagged share with thresholds from the other captures."""
+
+    data: LabelledFlows
+    record: ModelRecord
+    makers: str
+    iterations: dict[str, int]
+    splits: dict[str, Evaluation]
+    benign: CaptureFigures
+    attacks: CaptureFigures
+    attack_captures: Sequence[CaptureScores]
+    allowed_share: float
+    left_out_share: float
+
+
+def render(findings: Findings) -> str:
+    """Return the card's text, what matters most in operation first."""
+    parts = [
+        "# Model card: the starter model of ml-ids",
+        *_head(findings),
+        *_operating_point(findings),
+        *_limits(findings),
+        *_data(findings.data),
+        *(part for name, evaluation in findings.splits.items() for part in _split(name, evaluation)),
+        *_captures(findings.attack_captures, findings.record.threshold),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _head(findings: Findings) -> list[str]:
+    record = findings.record
+    iterations = " and ".join(f"{count} ({name})" for name, count in findings.iterations.items())
+    rule = record.insufficient
+    judged = (
+        f"""Flows of at most {rule.max_packets} packet or of {rule.max_duration_us} us get the verdict
+        `insufficient`; by themselves they are never attacks."""
+        if rule
+        else "Every flow is judged."
+    )
+    return [
+        paragraph(
+            f"""{record.description}. `python -m training.starter` made the model and wrote this card from
+            what it measured: {findings.makers}. Both logistic regressions converged, after {iterations}
+            iterations."""
+        ),
+        bullets(
+            [
+                f"""Reads {len(record.features)} features (schema `{record.schema_id}`): no port, address or
+                time.""",
+                f"Dialect `{record.dialect}`: the features must be measured by its rules.",
+                f"""Tells {len(record.classes)} classes apart. The operating threshold on 1 - P(benign) is
+                {record.threshold:.6f}: at or above it a flow is an attack of the most probable attack
+                class, below it benign.""",
+                judged,
+            ]
+        ),
+    ]
+
+
+def _operating_point(findings: Findings) -> list[str]:
+    benign, attacks = findings.benign, findings.attacks
+    return [
+        "## Operating threshold",
+        paragraph(
+            f"""The threshold is the lowest of six digits that flags at most {findings.allowed_share:.1%} of
+            the scored flows of {benign.captures} captures of benign traffic from other networks. Captures
+            were metered by this project's meter; the model was not tuned on them in any other way."""
+        ),
+        table(
+            [
+                "captures",
+                "n",
+                "flows",
+                "insufficient",
+                "scored",
+                "flagged",
+                "of all flows",
+                "of scored flows",
+            ],
+            [_capture_row("benign", benign), _capture_row("attack", attacks)],
+        ),
+        paragraph(
+            f"""Recall on the attack captures at this threshold: **{attacks.share:.2%}** over flows
+            ({attacks.scored_share:.2%} of those that could be scored), **{attacks.mean_share:.2%}** as the
+            mean over captures; {attacks.found} of {attacks.captures} captures have a flagged flow. Every
+            flow of an attack capture counts as an attack, although some are benign."""
+        ),
+        paragraph(
+            f"""The benign share holds by construction. With each benign capture measured at the threshold
+            that all the others give, {findings.left_out_share:.2%} of the scored flows are flagged: a rough
+            figure for a network never seen."""
+        ),
+    ]
+
+
+def _capture_row(name: str, figures: CaptureFigures) -> list[str]:
+    counts = (figures.captures, figures.flows, figures.insufficient, figures.scored, figures.flagged)
+    return [name, *(f"{count:,}" for count in counts), f"{figures.share:.3%}", f"{figures.scored_share:.3%}"]
+
+
+def _limits(findings: Findings) -> list[str]:
+    unjudged = findings.attacks.insufficient / findings.attacks.flows
+    return [
+        "## Limits",
+        bullets(
+            [
+                f"""The training data hold no flow of one packet or of no duration, so the model knows
+                nothing of them: {unjudged:.1%} of the flows of the attack captures, above all of scans that
+                nobody answers, are insufficient.""",
+                """One network, five days, few attacking hosts. On other networks expect what the captures
+                show, not what the splits show.""",
+                """Benign flows are under-sampled and classes weigh the same: probabilities are not
+                calibrated for real traffic, and no precision in operation is claimed.""",
+                "Classes with few test rows have figures of little weight: mind n.",
+                """A model of single flows: it does not see what a host does over time, as slow scans and
+                password guessing need.""",
+            ]
+        ),
+    ]
+
+
+def _data(data: LabelledFlows) -> list[str]:
+    counts = {int(code): int(np.sum(data.codes == code)) for code in np.unique(data.codes)}
+    return [
+        "## Data",
+        paragraph(
+            f"""The corrected CIC-IDS2017, with labels and flow meter repaired by Engelen et al. and Liu et
+            al., in a sample of {data.rows_read:,} flows. {data.repeated:,} rows that repeat an earlier one
+            in all {len(data.names)} features and the class were dropped; {len(data):,} stay. The shipped
+            model is fitted on all of them. Benign flows are heavily under-sampled: {counts[0]:,} here,
+            {UPSTREAM_BENIGN:,} upstream."""
+        ),
+        table(
+            ["class", "code", "flows"],
+            [[BY_CODE[code].name, str(code), f"{count:,}"] for code, count in counts.items()],
+        ),
+        paragraph(
+            """Terms: the data are the Canadian Institute for Cybersecurity's, for research use; whoever
+            uses them, or this model, cites"""
+        ),
+        bullets(CITATIONS),
+    ]
+
+
+def _split(name: str, evaluation: Evaluation) -> list[str]:
+    return [
+        f"## Figures: {name}",
+        paragraph(
+            f"""Another model of the same make, fitted on {evaluation.train_rows:,} flows and measured on
+            the other {evaluation.test_rows:,}; the label is the most probable class. Accuracy
+            {evaluation.accuracy:.4f}, macro F1 {evaluation.macro_f1:.4f}. At the operating threshold
+            {evaluation.attacks_flagged:.2%} of the attack flows and {evaluation.benign_flagged:.2%} of the
+            benign ones are flagged."""
+        ),
+        table(
+            ["class", "n", "precision", "recall", "F1"],
+            [
+                [part.name, f"{part.n:,}", f"{part.precision:.4f}", f"{part.recall:.4f}", f"{part.f1:.4f}"]
+                for part in evaluation.classes
+            ],
+        ),
+    ]
+
+
+def _captures(captures: Sequence[CaptureScores], threshold: float) -> list[str]:
+    return [
+        "## Attack captures",
+        table(
+            ["capture", "flows", "insufficient", "flagged", "of all flows"],
+            [
+                [
+                    capture.name,
+                    f"{capture.flows:,}",
+                    f"{capture.insufficient:,}",
+                    f"{capture.flagged(threshold):,}",
+                    f"{capture.flagged(threshold) / capture.flows:.1%}",
+                ]
+                for capture in captures
+            ],
+        ),
+    ]

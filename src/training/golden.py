@@ -1,0 +1,39 @@
+"""Rows for a model's golden batch: made by rule, none of them a row of the training data."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+LEVELS = np.linspace(0.0, 1.0, 21)
+
+
+def quantiles(features: NDArray[np.float64], levels: NDArray[np.float64] = LEVELS) -> NDArray[np.float64]:
+    """Return F x q quantiles of n x F features."""
+    return np.quantile(features, levels, axis=0).T
+
+
+def golden_rows(
+    features: NDArray[np.float64], codes: NDArray[np.int32], rows: int, seed: int
+) -> NDArray[np.float64]:
+    """Return `rows` x F raw rows that lead all over the trees.
+
+    Each row takes a class and draws every feature by itself from that class's quantiles; the last rows
+    hold what preprocessing must replace.
+    """
+    random = np.random.default_rng(seed)
+    odd = _odd_rows(features.shape[1])
+    grids = [quantiles(features[codes == code]) for code in np.unique(codes)]
+    drawn = [_draw(grids[number % len(grids)], random) for number in range(rows - len(odd))]
+    return np.vstack([drawn, odd])
+
+
+def _draw(grid: NDArray[np.float64], random: np.random.Generator) -> NDArray[np.float64]:
+    return np.array([np.interp(random.random(), LEVELS, row) for row in grid])
+
+
+def _odd_rows(features: int) -> NDArray[np.float64]:
+    values = [0.0, -1.0, -30036.0, np.nan, np.inf, -np.inf, 1e300, 1e-300]
+    constant = np.repeat(np.array(values)[:, None], features, axis=1)
+    mixed = np.resize(np.array(values), features)
+    return np.vstack([constant, mixed])

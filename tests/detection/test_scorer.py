@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from detection.compile_sklearn import compile_pipeline
+from detection.scorer import Scorer
+from flows.schema import COMMON_NAMES, IMPROVED_NAMES
+from flows.table import FlowTable
+from helpers.models import fitted_pipeline, made_up_flows, make_record, make_scorer, typical_table
+
+
+def test_verdicts_are_in_the_tables_order() -> None:
+    verdicts = make_scorer(version="7").score(typical_table([0, 5, 17, 0]))
+    assert verdicts.code.tolist() == [0, 5, 17, 0]
+    assert [verdicts.label(row) for row in range(3)] == ["benign", "DoS Hulk", "Portscan"]
+    assert (verdicts.p_attack >= 0.5).tolist() == [False, True, True, False]
+    assert (verdicts.p_label > 0.5).all()
+    assert (verdicts.model_name, verdicts.model_version) == ("ml-ids", "7")
+    assert verdicts.threshold == 0.5
+    assert verdicts.schema_id == make_record().schema_id
+
+
+def test_the_threshold_decides_and_not_the_likeliest_class() -> None:
+    features, _ = made_up_flows(300, seed=8)
+    table = FlowTable.from_features(features, COMMON_NAMES, "improved")
+    p_attack = make_scorer().score(table).p_attack
+    threshold = float(np.median(p_attack))
+    verdicts = make_scorer(make_record(threshold=threshold)).score(table)
+    assert (verdicts.is_attack == (p_attack >= threshold)).all()
+    assert verdicts.is_attack.sum() >= 150
+    probabilities = make_scorer().probabilities(features)
+    attacks = verdicts.is_attack
+    assert (verdicts.code[attacks] == np.array([5, 17])[probabilities[attacks, 1:].argmax(axis=1)]).all()
+    column = np.searchsorted([0, 5, 17], verdicts.code)
+    assert (verdicts.p_label == probabilities[np.arange(300), column]).all()
+
+
+def test_the_benign_column_may_be_anywhere() -> None:
+    pipeline = fitted_pipeline()
+    compiled = compile_pipeline(pipeline)
+    turned = replace(
+        compiled,
+        leaves=np.ascontiguousarray(compiled.leaves[:, ::-1]),
+        linear_weights=np.ascontiguousarray(compiled.linear_weights[:, ::-1]),
+        linear_bias=np.ascontiguousarray(compiled.linear_bias[::-1]),
+        final_weights=np.ascontiguousarray(
+            np.vstack([compiled.final_weights[:3][::-1], compiled.final_weights[3:][::-1]])[:, ::-1]
+        ),
+        final_bias=np.ascontiguousarray(compiled.final_bias[::-1]),
+    )
+    table = typical_table([0, 5, 17])
+    straight = Scorer(compiled, make_record()).score(table)
+    reverse = Scorer(turned, make_record(classes=(17, 5, 0))).score(table)
+    assert (reverse.code == straight.code).all()
+    assert np.allclose(reverse.p_attack, straight.p_attack, atol=1e-12)
+
+
+def test_flows_the_model_knows_nothing_of_are_no_attacks() -> None:
+    table = typical_table([5, 5, 5, 5, 5])
+    name = table.feature_names.index
+    table.features[0, [name("tot_fwd_pkts"), name("tot_bwd_pkts")]] = 1, 0
+    table.features[1, name("flow_duration")] = 0
+    table.features[2, name("flow_duration")] = -5
+    table.features[3, name("flow_duration")] = np.nan
+    verdicts = make_scorer().score(table)
+    assert verdicts.insufficient.tolist() == [True, True, True, True, False]
+    assert verdicts.code.tolist() == [0, 0, 0, 0, 5]
+    assert verdicts.label(0) == "insufficient"
+    assert np.isnan(verdicts.p_attack[:4]).all()
+    assert np.isnan(verdicts.p_label[:4]).all()
+
+
+def test_a_model_without_the_rule_judges_every_flow() -> None:
+    table = typical_table([5])
+    table.features[0, table.feature_names.index("flow_duration")] = 0
+    assert not make_scorer(make_record(insufficient=None)).score(table).insufficient.any()
+
+
+def test_finds_its_features_in_any_order_and_among_others() -> None:
+    narrow = typical_table([0, 5, 17])
+    names = tuple(reversed(IMPROVED_NAMES))
+    features = np.full((3, len(names)), 3.0)
+    for column, name in enumerate(names):
+        if name in COMMON_NAMES:
+            features[:, column] = narrow.column(name)
+    wide = FlowTable.from_features(features, names, "improved")
+    assert (make_scorer().score(wide).p_attack == make_scorer().score(narrow).p_attack).all()
+
+
+def test_names_all_missing_features() -> None:
+    names = COMMON_NAMES[2:]
+    table = FlowTable.from_features(np.ones((1, len(names))), names, "improved")
+    assert make_scorer().missing(names) == COMMON_NAMES[:2]
+    with pytest.raises(KeyError, match="flow_duration, tot_fwd_pkts"):
+        make_scorer().score(table)
+
+
+def test_scores_raw_values_and_leaves_the_table_alone() -> None:
+    table = typical_table([5])
+    table.features[0, 15] = np.inf
+    table.features[0, 16] = np.nan
+    before = table.features.copy()
+    assert np.isfinite(make_scorer().score(table).p_attack).all()
+    assert np.array_equal(table.features, before, equal_nan=True)
+
+
+def test_scores_no_rows() -> None:
+    assert len(make_scorer().score(typical_table([]))) == 0
+
+
+def test_refuses_a_record_of_another_model() -> None:
+    with pytest.raises(ValueError, match="the model has 76 features and 3 classes, its record 76 and 2"):
+        Scorer(compile_pipeline(fitted_pipeline()), make_record(classes=(0, 5)))
+
+
+def test_threads_may_share_it() -> None:
+    scorer = make_scorer()
+    features, _ = made_up_flows(3000, seed=4)
+    table = FlowTable.from_features(features, COMMON_NAMES, "improved")
+    expected = scorer.score(table)
+    with ThreadPoolExecutor(4) as pool:
+        for verdicts in pool.map(lambda _: scorer.score(table), range(8)):
+            assert (verdicts.p_attack == expected.p_attack).all()

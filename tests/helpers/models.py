@@ -1,0 +1,127 @@
+"""Small fixed models: fitted by rule on made-up flows, never the starter."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.ensemble import RandomForestClassifier, StackingClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
+
+from detection.compile_sklearn import compile_pipeline
+from detection.package import load_package, write_package
+from detection.preprocess import clean
+from detection.record import BenignQuantiles, InsufficientRule, ModelRecord, Preprocessing
+from detection.scorer import Scorer
+from flows.labels import BY_CODE
+from flows.schema import COMMON_NAMES, schema_id
+from flows.table import FlowTable
+
+CLASSES = (0, 5, 17)
+PREPROCESSING = Preprocessing(nan=0.0, infinity=0.0, minimum=0.0, maximum=1e18)
+ONE_PACKET = InsufficientRule(max_packets=1, max_duration_us=0)
+GOLDEN_ROWS = 32
+
+# Value of every feature of a typical flow of a class: see `typical_flow`.
+_LEVELS = {0: 100.0, 5: 100_000.0, 17: 10.0}
+
+
+def typical_flow(code: int, names: tuple[str, ...] = COMMON_NAMES) -> dict[str, float]:
+    """The features of a flow that every model made here gives this class, near certainty."""
+    return dict.fromkeys(names, _LEVELS[code])
+
+
+def typical_table(codes: list[int], *, dialect: str = "improved", sensor: str = "test") -> FlowTable:
+    """One typical flow a code."""
+    features = np.array([list(typical_flow(code).values()) for code in codes]).reshape(-1, len(COMMON_NAMES))
+    return FlowTable.from_features(features, COMMON_NAMES, dialect, sensor=sensor)
+
+
+def made_up_flows(
+    rows: int, *, features: int = 76, classes: tuple[int, ...] = CLASSES, seed: int = 0
+) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
+    """Log-normal features around each class's level, and the codes."""
+    random = np.random.default_rng(seed)
+    codes = np.array(classes, np.int32)[np.arange(rows) % len(classes)]
+    levels = np.array([_LEVELS[code] for code in codes.tolist()])
+    return levels[:, None] * np.exp(random.normal(0, 1.0, (rows, features))), codes
+
+
+@lru_cache
+def fitted_pipeline(
+    *, classes: tuple[int, ...] = CLASSES, features: int = 76, trees: int = 12, seed: int = 0
+) -> Pipeline:
+    """A fitted pipeline of the kind the product serves."""
+    rows, codes = made_up_flows(600, features=features, classes=classes, seed=seed)
+    stack = StackingClassifier(
+        [
+            ("rf", RandomForestClassifier(trees, random_state=seed)),
+            ("lr", LogisticRegression(max_iter=2000)),
+        ],
+        LogisticRegression(max_iter=2000),
+        cv=3,
+    )
+    return Pipeline([("scaler", StandardScaler()), ("stack", stack)]).fit(rows, codes)
+
+
+def make_record(
+    *,
+    threshold: float = 0.5,
+    dialect: str = "improved",
+    names: tuple[str, ...] = COMMON_NAMES,
+    classes: tuple[int, ...] = CLASSES,
+    insufficient: InsufficientRule | None = ONE_PACKET,
+) -> ModelRecord:
+    """The record of a fitted pipeline."""
+    return ModelRecord(
+        record_format=1,
+        description="A model of made-up flows",
+        features=names,
+        schema_id=schema_id(names),
+        dialect=dialect,
+        classes=classes,
+        class_names=tuple(BY_CODE[code].name for code in classes),
+        preprocessing=PREPROCESSING,
+        threshold=threshold,
+        insufficient=insufficient,
+        benign_quantiles=BenignQuantiles(levels=(0.0, 1.0), values=((0.0, 1e3),) * len(names)),
+        figures={"random split/macro f1": 0.5},
+    )
+
+
+def make_scorer(record: ModelRecord | None = None, *, version: str = "1") -> Scorer:
+    """A scorer without a package."""
+    record = record or make_record()
+    pipeline = fitted_pipeline(classes=record.classes, features=len(record.features))
+    return Scorer(compile_pipeline(pipeline), record, model_name="ml-ids", model_version=version)
+
+
+def golden_rows(features: int) -> NDArray[np.float64]:
+    """Raw rows, some of which preprocessing must repair."""
+    rows, _ = made_up_flows(GOLDEN_ROWS, features=features, seed=1)
+    rows[0, :4] = np.nan, np.inf, -np.inf, -1.0
+    return rows
+
+
+def make_package(directory: Path, record: ModelRecord | None = None) -> Path:
+    """Write a package below `directory`; model/ holds a file that nothing may read."""
+    record = record or make_record()
+    pipeline = fitted_pipeline(classes=record.classes, features=len(record.features))
+    package = directory / "package"
+    (package / "model").mkdir(parents=True)
+    (package / "model" / "model.skops").write_bytes(b"not an estimator")
+    rows = golden_rows(len(record.features))
+    write_package(
+        package,
+        compile_pipeline(pipeline),
+        record,
+        golden_rows=rows,
+        golden_probabilities=pipeline.predict_proba(clean(rows, record.preprocessing)),
+        card="# A model of made-up flows\n",
+    )
+    load_package(package)
+    return package
