@@ -30,26 +30,28 @@ def unit_warnings(table: FlowTable) -> list[str]:
     packets = _column(table, "tot_fwd_pkts") + _column(table, "tot_bwd_pkts")
     octets = _column(table, "totlen_fwd_pkts") + _column(table, "totlen_bwd_pkts")
     duration = _column(table, "flow_duration")
-    factors = {
-        "flow_pkts_s": _factor(_column(table, "flow_pkts_s") * duration / 1e6, packets),
-        "flow_byts_s": _factor(_column(table, "flow_byts_s") * duration / 1e6, octets),
-        "flow_iat_mean": _factor(duration, _column(table, "flow_iat_mean") * (packets - 1)),
-    }
-    far = {name: (factor > FAR) | (factor < 1 / FAR) for name, factor in factors.items()}
+    with np.errstate(all="ignore"):
+        factors = {
+            "flow_pkts_s": _factor(_column(table, "flow_pkts_s") * duration / 1e6, packets),
+            "flow_byts_s": _factor(_column(table, "flow_byts_s") * duration / 1e6, octets),
+            "flow_iat_mean": _factor(duration, _column(table, "flow_iat_mean") * (packets - 1)),
+        }
+    far = {name: factor > FAR for name, factor in factors.items()}
     found = [name for name, rows in far.items() if rows.any()]
     if not found:
         return []
-    apart = factors[found[0]][far[found[0]]][0]
+    apart = float(factors[found[0]][far[found[0]]][0])
     rows = int(np.logical_or.reduce([far[name] for name in found]).sum())
     return [
-        f"flow_duration contradicts {' and '.join(found)} by a factor of {max(apart, 1 / apart):.0e} "
+        f"flow_duration contradicts {' and '.join(found)} by a factor of {apart:.0e} "
         f"in {rows} of {len(table)} flows: {_fix(table.dialect)}"
     ]
 
 
-def _factor(implied: NDArray[np.float64], given: NDArray[np.float64]) -> NDArray[np.float64]:
-    comparable = np.isfinite(implied) & np.isfinite(given) & (implied > 0) & (given > 0)
-    return np.divide(implied, given, out=np.ones_like(implied), where=comparable)
+def _factor(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return how many times the larger is the smaller, 1 where they cannot be compared."""
+    comparable = np.isfinite(one) & np.isfinite(other) & (one > 0) & (other > 0)
+    return np.where(comparable, np.maximum(one / other, other / one), 1.0)
 
 
 def _column(table: FlowTable, name: str) -> NDArray[np.float64]:

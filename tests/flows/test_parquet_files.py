@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+
+from flows.csv_files import write_csv
+from flows.parquet_files import METADATA_KEY, ParquetFlowWriter, read_parquet, write_parquet
+from flows.schema import COMMON_NAMES, IMPROVED_NAMES
+from flows.table import concat_tables
+from helpers.flows import SHARED, assert_same_table, flow_table, flow_tables, needs_shared
+
+
+@settings(deadline=None)
+@given(flow_tables())
+def test_a_table_comes_back_entirely(tmp_path_factory, table):
+    path = tmp_path_factory.mktemp("parquet") / "flows.parquet"
+    for name, values in table.extras.items():
+        if len({type(value) for value in values if value is not None}) > 1:  # one type a column
+            table.extras[name] = np.array([None if value is None else str(value) for value in values], object)
+    write_parquet(table, path)
+    assert_same_table(read_parquet(path), table)
+
+
+def test_tables_follow_each_other(tmp_path, monkeypatch):
+    monkeypatch.setattr("flows.parquet_files.ROWS_A_GROUP", 5)
+    tables = [flow_table(n, extras={"label": np.array(["Bot"] * n, object)}) for n in (3, 0, 4, 1)]
+    with ParquetFlowWriter(tmp_path / "flows.parquet") as writer:
+        for table in tables:
+            writer.write(table)
+    assert_same_table(read_parquet(tmp_path / "flows.parquet"), concat_tables(tables))
+    assert pq.ParquetFile(tmp_path / "flows.parquet").num_row_groups == 2
+
+
+@pytest.mark.parametrize(
+    ("other", "message"),
+    [
+        (flow_table(names=COMMON_NAMES), "one feature names"),
+        (flow_table(dialect="cic-v4"), "one dialect"),
+        (flow_table(sensor="b"), "one sensor"),
+        (flow_table(interface="eth1"), "one interface"),
+        (flow_table(extras={"label": np.array(["Bot"] * 3, object)}), "same extras, not of some only: label"),
+    ],
+)
+def test_a_file_holds_tables_of_one_kind(tmp_path, other, message):
+    with ParquetFlowWriter(tmp_path / "flows.parquet") as writer:
+        writer.write(flow_table())
+        with pytest.raises(ValueError, match=message):
+            writer.write(other)
+    assert len(read_parquet(tmp_path / "flows.parquet")) == 3
+
+
+def test_a_file_without_flows_is_readable(tmp_path):
+    with ParquetFlowWriter(tmp_path / "flows.parquet"):
+        pass
+    table = read_parquet(tmp_path / "flows.parquet")
+    assert (len(table), table.feature_names) == (0, IMPROVED_NAMES)
+
+
+def test_pandas_reads_what_a_person_expects(tmp_path):
+    write_parquet(flow_table(src_addr=np.zeros((3, 16), np.uint8)), tmp_path / "flows.parquet")
+    frame = pd.read_parquet(tmp_path / "flows.parquet")
+    assert frame["dst_ip"].tolist() == ["10.0.0.2"] * 3
+    assert frame["src_ip"].isna().all()
+    assert frame["start"][0] == pd.Timestamp("2017-07-07 13:00:00.401", tz="UTC")
+    assert frame["end_reason"].tolist() == ["fin"] * 3
+    assert frame["flow_duration"].tolist() == [406_000.0] * 3
+
+
+def test_another_version_s_schema_is_refused(tmp_path):
+    path = tmp_path / "flows.parquet"
+    write_parquet(flow_table(), path)
+    rows = pq.read_table(path)
+    for old, new in ((b"idle_min", b"idle_mix"), (flow_table().schema_id.encode(), b"0" * 16)):
+        described = rows.schema.metadata[METADATA_KEY].replace(old, new)
+        pq.write_table(rows.replace_schema_metadata({METADATA_KEY: described}), path)
+        with pytest.raises(ValueError, match=r"flows\.parquet: another version's feature schema"):
+            read_parquet(path)
+
+
+@pytest.mark.parametrize("header", ["improved", "cic-2017", "cic-2018", "cic-v4", "snake"])
+def test_foreign_parquet_with_any_header(tmp_path, header):
+    write_csv(flow_table(), tmp_path / "flows.csv", header)
+    pd.read_csv(tmp_path / "flows.csv").to_parquet(tmp_path / "flows.parquet")
+    table = read_parquet(tmp_path / "flows.parquet")
+    assert table.dialect == ("improved" if header == "snake" else header)
+    np.testing.assert_array_equal(table.select(COMMON_NAMES), flow_table().select(COMMON_NAMES))
+
+
+def test_foreign_parquet_with_real_times_and_categories(tmp_path):
+    write_csv(flow_table(extras={"label": np.array(["Bot", "DDoS", "Bot"], object)}), tmp_path / "flows.csv")
+    frame = pd.read_csv(tmp_path / "flows.csv", parse_dates=["Timestamp"])
+    frame["Label"] = frame["Label"].astype("category")
+    frame["Src IP"] = frame["Src IP"].astype("category")
+    frame.to_parquet(tmp_path / "flows.parquet")
+    table = read_parquet(tmp_path / "flows.parquet")
+    assert table.start_us.tolist() == flow_table().start_us.tolist()
+    assert table.extras["label"].tolist() == ["Bot", "DDoS", "Bot"]
+    assert table.source(2) == "10.0.0.1"
+
+
+def test_what_is_no_parquet_of_flows_is_refused(tmp_path):
+    path = tmp_path / "flows.parquet"
+    path.write_bytes(b"PAR1 is not enough")
+    with pytest.raises(ValueError, match=r"flows\.parquet: not a Parquet file"):
+        read_parquet(path)
+    pd.DataFrame({"a": [1]}).to_parquet(path)
+    with pytest.raises(ValueError, match=r"flows\.parquet: no header of flows"):
+        read_parquet(path)
+    frame = pd.DataFrame({name: ["x"] for name in COMMON_NAMES})
+    frame.to_parquet(path)
+    with pytest.raises(ValueError, match=r"flows\.parquet: column flow_duration is not numeric"):
+        read_parquet(path)
+    with pytest.raises(FileNotFoundError):
+        read_parquet(tmp_path / "none.parquet")
+
+
+def test_a_truncated_file_is_refused(tmp_path):
+    path = tmp_path / "flows.parquet"
+    write_parquet(flow_table(1000), path)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:100] + bytes(len(whole) - 5000) + whole[-4900:])
+    with pytest.raises(ValueError, match=r"flows\.parquet: "):
+        read_parquet(path)
+
+
+@needs_shared
+def test_the_improved_set():
+    table = read_parquet(SHARED / "data" / "cic-ids2017-improved" / "flows.parquet")
+    assert (len(table), table.dialect, table.feature_names) == (56_277, "improved", IMPROVED_NAMES)
+    assert np.isfinite(table.features).all()
+    assert (table.end_us - table.start_us == table.column("flow_duration")).all()
+    assert table.extras["label"].tolist().count("BENIGN") == 7492
+    assert (table.src_addr.any(axis=1) & table.dst_addr.any(axis=1)).all()
+
+
+@needs_shared
+def test_the_tool_s_flows_of_the_captures():
+    table = read_parquet(SHARED / "reference" / "improved-captures.parquet")
+    assert (len(table), table.dialect) == (33_683, "improved")
+    assert "label" not in table.extras
+    assert "capture" in table.extras
+    assert np.isnan(table.column("flow_iat_mean")).any()

@@ -1,0 +1,21 @@
+from __future__ import annotations
+
+import numpy as np
+
+from helpers.flows import flow_table, verdicts_for
+
+
+def test_labels_say_what_was_decided():
+    insufficient = np.array([False, False, True])
+    verdicts = verdicts_for(flow_table(3), [5, 0, 0], insufficient=insufficient)
+    assert [verdicts.label(row) for row in range(3)] == ["DoS Hulk", "benign", "insufficient"]
+    assert verdicts.is_attack.tolist() == [True, False, False]
+
+
+def test_rows_are_taken_with_all_their_values():
+    verdicts = verdicts_for(flow_table(4), [0, 5, 7, 0], p_attack=np.array([0.1, 0.2, 0.3, 0.4]))
+    taken = verdicts.take(np.array([2, 0]))
+    assert len(taken) == 2
+    assert taken.code.tolist() == [7, 0]
+    assert taken.p_attack.tolist() == [0.3, 0.1]
+    assert (taken.threshold, taken.model_version) == (verdicts.threshold, verdicts.model_version)
