@@ -1,0 +1,178 @@
+"""What README.md shows is true: its console lines are run, its Troubleshooting messages are provoked."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from capture.interfaces import may_capture
+from helpers.server import serving, wait_until
+from inference_server.main import create_app
+from inference_server.settings import Settings, load_settings
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text()
+SHOWN_AT = "http://127.0.0.1:8000"
+ANYTHING = "..."
+FLOW = (ROOT / "data" / "demo" / "flow.json").read_bytes()
+
+
+def console_lines() -> list[tuple[str, str]]:
+    """Return the commands of ```console blocks, each with the output shown below it."""
+    lines: list[tuple[str, str]] = []
+    for block in re.findall(r"```console\n(.*?)```", README, re.DOTALL):
+        for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
+            command, _, output = part.partition("\n")
+            lines.append((command, output.strip()))
+    return lines
+
+
+def troubles() -> list[str]:
+    """Return the messages of the Troubleshooting section, blanks folded."""
+    section = README.split("## Troubleshooting")[1].split("\n## ")[0]
+    bold = re.findall(r"\*\*(.+?)\*\*", section, re.DOTALL)
+    return [" ".join(message.replace("`", "").split()) for message in bold]
+
+
+def matches(shown: str, actual: str) -> bool:
+    pattern = ".*".join(re.escape(part) for part in shown.split(ANYTHING))
+    return re.search(pattern, actual, re.DOTALL) is not None
+
+
+def settings(directory: Path, **overrides: object) -> Settings:
+    chosen: dict[str, object] = {"start_cicflowmeter": "false", "demo": False} | overrides
+    return load_settings(state_dir=directory / "var", log_dir=directory / "logs", **chosen)
+
+
+@contextmanager
+def running(directory: Path, **overrides: object) -> Iterator[httpx.Client]:
+    with serving(create_app(settings(directory, **overrides))) as client:
+        yield client
+
+
+def refused(client: httpx.Client) -> str:
+    """Return the detail of the 503 that POST /predict answers."""
+    answer = client.post("/predict", content=FLOW)
+    assert answer.status_code == 503
+    return str(answer.json()["detail"])
+
+
+def test_there_are_lines_to_run() -> None:
+    assert sum("curl" in command for command, _ in console_lines()) >= 4
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    with running(tmp_path_factory.mktemp("service")) as client:
+        wait_until(lambda: client.get("/ready").status_code == 200)
+        yield client
+
+
+@pytest.mark.parametrize(("command", "shown"), console_lines())
+def test_console_line(service: httpx.Client, command: str, shown: str) -> None:
+    line = command.replace(SHOWN_AT, str(service.base_url).rstrip("/"))
+    ran = subprocess.run(
+        ["bash", "-c", line], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert matches(shown, ran.stdout), ran.stdout
+
+
+def no_permission(directory: Path) -> str:
+    code = (
+        "import logging; logging.basicConfig(format='%(message)s')\n"
+        "from inference_server.live_capture import LiveCapture\n"
+        "from inference_server.settings import Settings\n"
+        "LiveCapture(Settings(), lambda table: 0).start()"
+    )
+    drop = ["setpriv", "--bounding-set=-net_raw", "--inh-caps=-net_raw"] if may_capture() else []
+    if drop and not shutil.which("setpriv"):
+        pytest.skip("setpriv is needed to give up the permission to capture")
+    ran = subprocess.run(
+        [*drop, sys.executable, "-c", code], cwd=directory, capture_output=True, text=True, check=True
+    )
+    return ran.stderr
+
+
+def unknown_interface(directory: Path) -> str:
+    if not may_capture():
+        pytest.skip("needs the permission to capture")
+    with running(directory, start_cicflowmeter="true", cic_interface="eth7") as client:
+        wait_until(lambda: "CIC_INTERFACE" in client.get("/health").text)
+        return "\n".join(client.get("/health").json()["reasons"])
+
+
+def still_loading(directory: Path) -> str:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        registry = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        with running(directory, mlflow_tracking_uri=registry) as client:
+            return refused(client)
+
+
+def empty_registry(directory: Path) -> str:
+    with running(directory, mlflow_tracking_uri=f"sqlite:///{directory}/own.db") as client:
+        wait_until(lambda: "REGISTER_STARTER" in refused(client))
+        return refused(client)
+
+
+def dead_registry(directory: Path) -> str:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        registry = f"http://127.0.0.1:{closed.getsockname()[1]}"
+    with running(directory, mlflow_tracking_uri=registry) as client:
+        wait_until(lambda: "being loaded" not in refused(client))
+        return refused(client)
+
+
+def open_to_all(directory: Path) -> str:
+    with pytest.raises(ValueError, match="HOST") as refusal:
+        settings(directory, host="0.0.0.0")
+    return str(refusal.value)
+
+
+def degraded(directory: Path) -> str:
+    with running(directory, mlflow_tracking_uri=f"sqlite:///{directory}/own.db") as client:
+        return f"/health says {client.get('/health').json()['status']}"
+
+
+PROVOKED: dict[str, Callable[[Path], str]] = {
+    "no live capture": no_permission,
+    "CIC_INTERFACE": unknown_interface,
+    "Model not available: the model is being loaded": still_loading,
+    "Model not available: registry sqlite": empty_registry,
+    "Model not available: registry http": dead_registry,
+    "HOST=0.0.0.0": open_to_all,
+    "/health": degraded,
+}
+
+
+@pytest.mark.parametrize("shown", troubles())
+def test_troubleshooting_message(tmp_path: Path, shown: str) -> None:
+    [provoke] = [provoke for start, provoke in PROVOKED.items() if shown.startswith(start)]
+    actual = " ".join(provoke(tmp_path).split())
+    assert matches(shown, actual), actual
+
+
+def test_every_trouble_is_in_the_readme() -> None:
+    assert len(troubles()) == len(PROVOKED)
+
+
+def test_the_logs_it_names_are_the_logs_there_are(tmp_path: Path) -> None:
+    with running(tmp_path, log_negative_predictions=True) as client:
+        wait_until(lambda: client.get("/ready").status_code == 200)
+        wait_until(lambda: client.post("/predict", content=FLOW).status_code == 200)
+        log = tmp_path / "logs" / "positive_predictions.log"
+        wait_until(log.exists)
+        named = set(re.findall(r"`(\w+\.log)`", README))
+        files = {Path(file["name"]).name for file in client.get("/health").json()["sink"]["files"]}
+    assert files == named
+    assert time.time() - log.stat().st_mtime < 60
