@@ -6,8 +6,7 @@ import logging
 import sys
 import time
 from pathlib import Path
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 from alerting.line_file import LineFile, LineFileStatus
 from alerting.rotating_file import FILES, MAX_BYTES
@@ -16,7 +15,7 @@ NAME: Final = "application.log"
 
 
 class _Formatter(logging.Formatter):
-    converter = time.gmtime
+    converter = staticmethod(time.gmtime)
     default_time_format = "%Y-%m-%dT%H:%M:%S"
     default_msec_format = "%s.%03dZ"
 
@@ -40,7 +39,7 @@ class _LineFileHandler(logging.Handler):
 
 
 class ApplicationLog:
-    """Sends the root logger's INFO and worse to stdout and to a rotated file while it is entered."""
+    """Sends the root logger's INFO and worse to stdout and to a rotated file while it is open."""
 
     def __init__(self, directory: Path, *, max_bytes: int = MAX_BYTES, files: int = FILES) -> None:
         self._file = LineFile(directory / NAME, max_bytes=max_bytes, files=files)
@@ -49,17 +48,16 @@ class ApplicationLog:
         for handler in self._handlers:
             handler.setFormatter(_Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
 
-    def __enter__(self) -> Self:
+    def open(self) -> None:
+        """Begin to log."""
         root = logging.getLogger()
         self._level_before = root.level
         root.setLevel(logging.INFO)
         for handler in self._handlers:
             root.addHandler(handler)
-        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
+        """Stop logging and leave the root logger as it was."""
         root = logging.getLogger()
         root.setLevel(self._level_before)
         for handler in self._handlers:

@@ -24,14 +24,14 @@ logger = logging.getLogger(__name__)
 
 
 class RequestError(Exception):
-    """A request that gets another answer than 200; `detail` is the answer's."""
+    """A request that gets another answer than 200: `detail`, and `more` keys beside it."""
 
     status: ClassVar[int]
     headers: ClassVar[dict[str, str]] = {}
 
-    def __init__(self, detail: str | list[dict[str, Any]]) -> None:
+    def __init__(self, detail: str, **more: Any) -> None:
         super().__init__(detail)
-        self.detail = detail
+        self.body = {"detail": detail} | {key: value for key, value in more.items() if value}
 
 
 class UnauthorizedError(RequestError):
@@ -74,7 +74,7 @@ def install_errors(app: FastAPI) -> None:
 
 async def _answer(_: Request, error: Exception) -> OrjsonResponse:
     assert isinstance(error, RequestError)
-    return OrjsonResponse({"detail": error.detail}, status_code=error.status, headers=error.headers)
+    return OrjsonResponse(error.body, status_code=error.status, headers=error.headers)
 
 
 class UnexpectedErrors:

@@ -13,6 +13,8 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from detection.model_uri import parse_model_uri
+
 Names = Annotated[tuple[str, ...], NoDecode]
 Secrets = Annotated[tuple[SecretStr, ...], NoDecode]
 ENV_FILE = Path(".env")
@@ -61,10 +63,16 @@ class Settings(BaseSettings):
         300.0, gt=0, description="seconds without a packet after which `/health` says degraded, more than 0"
     )
     capture_idle_seconds: float = Field(
-        60.0, gt=0, description="seconds without a packet after which a live flow ends, more than 0"
+        60.0,
+        gt=0,
+        le=120,
+        description="seconds without a packet after which a live flow ends, more than 0, at most 120",
     )
     close_linger: float = Field(
-        2.0, gt=0, description="seconds a closed TCP flow waits for late packets, more than 0"
+        2.0,
+        gt=0,
+        le=120,
+        description="seconds a closed live TCP flow waits for late packets, more than 0, at most 120",
     )
     sensor_id: str = Field(
         default_factory=socket.gethostname,
@@ -87,10 +95,15 @@ class Settings(BaseSettings):
     def _only_false_disables(cls, value: Any) -> bool:
         return str(value).strip().lower() != "false"
 
+    @field_validator("mlflow_model_name")
+    @classmethod
+    def _names_a_model(cls, value: str) -> str:
+        return str(parse_model_uri(value))
+
     @field_validator("log_dir", "state_dir")
     @classmethod
     def _absolute(cls, value: Path) -> Path:
-        return value.expanduser().absolute()
+        return value.expanduser().resolve()
 
     @model_validator(mode="after")
     def _guard_open_bind(self) -> Self:

@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+import numpy as np
+
 from alerting.verdict_counts import VerdictCounts
-from helpers.tables import INSUFFICIENT, make_verdicts
+from helpers.flows import flow_table, verdicts_for
 
 
 def test_counts_by_source_and_label() -> None:
     counts = VerdictCounts()
-    counts.add(make_verdicts([0, 0, 17, 5, INSUFFICIENT]), "sidecar")
-    counts.add(make_verdicts([17]), "sidecar")
-    counts.add(make_verdicts([17]), "api")
+    insufficient = np.array([False, False, False, False, True])
+    counts.add(verdicts_for(flow_table(5), [0, 0, 17, 5, 0], insufficient=insufficient), "sidecar")
+    counts.add(verdicts_for(flow_table(1), [17]), "sidecar")
+    counts.add(verdicts_for(flow_table(1), [17]), "api")
     assert counts.snapshot() == {
         ("sidecar", "benign"): 2,
         ("sidecar", "Portscan"): 2,

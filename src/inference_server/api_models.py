@@ -1,0 +1,80 @@
+"""The bodies of the API as the OpenAPI document describes them."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field
+
+from flows.schema import COMMON
+
+
+class Message(BaseModel):
+    """The answer of `GET /`."""
+
+    message: str
+
+
+class Problem(BaseModel):
+    """Every answer that is not 200."""
+
+    detail: str
+    missing: list[str] = Field([], description="canonical names of features that the body lacks")
+    not_numeric: list[str] = Field([], description="keys of the body whose value is no number")
+
+
+class Model(BaseModel):
+    """A version of a registered model."""
+
+    name: str
+    version: str
+
+
+class Predictions(BaseModel):
+    """The answer of `POST /predict`; every list has one entry a flow, in the order sent."""
+
+    prediction: list[int] = Field(description="class codes, 0 is benign")
+    label: list[str] = Field(description="class names, `benign` or `insufficient`")
+    probability: list[float | None] = Field(
+        description="1 - P(benign), which `threshold` is about; null when insufficient"
+    )
+    threshold: float = Field(description="a flow is called an attack from this probability on")
+    model: Model
+    verdicts: list[dict[str, Any]] = Field(description="the objects of docs/verdict.schema.json")
+    warnings: list[str] = Field(description="what the sender should know about what was sent")
+
+
+class Health(BaseModel):
+    """The answer of `GET /health`."""
+
+    status: Literal["healthy", "degraded"]
+    reasons: list[str] = Field(description="why the status is degraded")
+    model_initialized: bool
+    model: dict[str, Any] | None = Field(description="name, version, dialect, threshold, features")
+    capture: dict[str, Any] = Field(description="state and counters of each interface")
+    scoring: dict[str, Any] = Field(description="the scoring thread")
+    sink: dict[str, Any] = Field(description="the thread that writes the logs, verdicts and log lines")
+
+
+class Ready(BaseModel):
+    """The answer of `GET /ready`."""
+
+    ready: bool
+    missing: list[str] = Field(description="what keeps the service from its job")
+
+
+def predict_request_body() -> dict[str, Any]:
+    """Return the OpenAPI description of the body of `POST /predict`."""
+    flow = {
+        "type": "object",
+        "description": "one flow: all features the model reads, in any data set's spelling (the canonical one is "
+        "shown); the five-tuple, timestamp, flow id and label are kept in the log, other keys are ignored "
+        "and warned of",
+        "properties": {
+            feature.name: {"type": "number", "description": f"{feature.unit}: {feature.formula}"}
+            for feature in COMMON
+        },
+        "additionalProperties": True,
+    }
+    schema = {"oneOf": [flow, {"type": "array", "items": {"type": "object"}, "minItems": 1}]}
+    return {"required": True, "content": {"application/json": {"schema": schema}}}

@@ -1,0 +1,22 @@
+"""The `ml-ids` command; each sub-command is a module of its own."""
+
+from __future__ import annotations
+
+import typer
+
+from inference_server.cli.check_config import check_config
+from inference_server.cli.meter import meter
+from inference_server.cli.score import score
+from inference_server.cli.serve import serve
+
+app = typer.Typer(
+    name="ml-ids",
+    help="A network intrusion detection sensor.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command()(serve)
+app.command()(meter)
+app.command()(score)
+app.command()(check_config)

@@ -1,0 +1,77 @@
+"""The demo: on the first start a capture of our own making goes the way live flows go."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from pathlib import Path
+from typing import Final
+
+from capture.files import read_capture
+from detection.worker import ScoringWorker
+from inference_server.live_capture import live_rules
+from inference_server.settings import Settings
+
+SENSOR: Final = "demo"
+CAPTURE: Final = Path(__file__).parents[2] / "data" / "demo" / "demo.pcap"
+PORTION: Final = 1000
+"""Flows handed over at once; the next wait until these are scored, so that none are shed."""
+
+MARKER: Final = "demo-replayed"
+CONTAINER_MARKS: Final = (Path("/.dockerenv"), Path("/run/.containerenv"))
+logger = logging.getLogger(__name__)
+
+
+class Demo:
+    """Replays the demo capture in a thread of its own, once per STATE_DIR."""
+
+    def __init__(self, settings: Settings, worker: ScoringWorker, *, capture: Path = CAPTURE) -> None:
+        self._capture = capture
+        self._wanted = settings.demo
+        self._marker = settings.state_dir / MARKER
+        self._rules = live_rules(settings)
+        self._worker = worker
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="demo", daemon=True)
+
+    def start(self) -> None:
+        """Begin the replay if there is to be one."""
+        if self.due():
+            self._thread.start()
+
+    def stop(self) -> None:
+        """Break the replay off; it is due again at the next start."""
+        self._stop.set()
+
+    def due(self) -> bool:
+        """Return whether this start replays the capture."""
+        if self._wanted is not None:
+            return self._wanted and self._capture.is_file()
+        first = not self._marker.exists()
+        return first and self._capture.is_file() and not in_container()
+
+    def _run(self) -> None:
+        try:
+            flows = self._replay()
+            if not self._stop.is_set():
+                self._marker.touch()
+                logger.info('demo capture replayed: %d flows, in the logs with "sensor":"demo"', flows)
+        except (OSError, ValueError) as error:
+            logger.warning("demo capture not replayed: %s", error)
+
+    def _replay(self) -> int:
+        flows = 0
+        for table in read_capture(self._capture, live_rules=self._rules, sensor=SENSOR):
+            for start in range(0, len(table), PORTION):
+                while self._worker.counters().waiting and not self._stop.wait(0.01):
+                    pass
+                if self._stop.is_set():
+                    return flows
+                portion = table.take(slice(start, start + PORTION))
+                flows += len(portion) - self._worker.hand_over(portion)
+        return flows
+
+
+def in_container() -> bool:
+    """Return whether this process runs in a Docker or Podman container."""
+    return any(mark.exists() for mark in CONTAINER_MARKS)

@@ -1,0 +1,91 @@
+"""Is it well? What /health and /ready answer, from the service's state."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any, Final
+
+from flows.dialects import IMPROVED
+from inference_server.live_capture import CaptureStatus
+from inference_server.status import ServiceStatus
+
+NOT_YET: Final = "Model not available"
+
+
+def degraded_reasons(status: ServiceStatus, silence_seconds: float) -> list[str]:
+    """Return why the service does less than it should; nothing when all is well."""
+    reasons = missing_for_ready(status)
+    reasons += [
+        f"capture on {interface.interface}: no packet for {interface.silent_seconds:.0f} s"
+        for interface in status.capture.interfaces
+        if interface.running and interface.silent_seconds > silence_seconds
+    ]
+    if status.scorer and status.capture.enabled and status.scorer.record.dialect != IMPROVED:
+        reasons.append(
+            f"the model reads dialect {status.scorer.record.dialect}, live capture measures {IMPROVED}: "
+            "captured flows get no verdict; serve another model, or set START_CICFLOWMETER=false"
+        )
+    threads = {"scoring": status.scoring_running, "sink": status.sink.running}
+    reasons += [f"the {name} thread is dead" for name, running in threads.items() if not running]
+    files = (*status.sink.files, status.application_log)
+    reasons += [f"{file.name}: {file.lost} lines lost: {file.error}" for file in files if file.error]
+    return reasons
+
+
+def missing_for_ready(status: ServiceStatus) -> list[str]:
+    """Return what keeps the service from its job; an empty list means ready."""
+    missing = [] if status.scorer else [f"{NOT_YET}: {status.model_error}"]
+    if status.capture.error:
+        missing.append(f"no live capture: {status.capture.error}")
+    missing += [
+        f"capture on {interface.interface} is down: {interface.error}"
+        for interface in status.capture.interfaces
+        if not interface.running
+    ]
+    return missing
+
+
+def health_body(status: ServiceStatus, silence_seconds: float) -> dict[str, Any]:
+    """Return the body of /health."""
+    reasons = degraded_reasons(status, silence_seconds)
+    scorer = status.scorer
+    return {
+        "status": "degraded" if reasons else "healthy",
+        "reasons": reasons,
+        "model_initialized": scorer is not None,
+        "model": scorer
+        and {
+            "name": scorer.model_name,
+            "version": scorer.model_version,
+            "dialect": scorer.record.dialect,
+            "schema_id": scorer.record.schema_id,
+            "threshold": scorer.record.threshold,
+            "features": list(scorer.record.features),
+        },
+        "capture": _capture(status.capture),
+        "scoring": {"running": status.scoring_running, **asdict(status.scoring)},
+        "sink": _sink(status),
+    }
+
+
+def _capture(capture: CaptureStatus) -> dict[str, Any]:
+    return {
+        "enabled": capture.enabled,
+        "error": capture.error,
+        "interfaces": list(capture.interfaces),
+    }
+
+
+def _sink(status: ServiceStatus) -> dict[str, Any]:
+    sink = status.sink
+    return {
+        "running": sink.running,
+        "restarts": sink.restarts,
+        "queued": sink.queued,
+        "dropped": sink.dropped,
+        "verdicts": [
+            {"source": source, "label": label, "flows": flows}
+            for (source, label), flows in sorted(sink.verdicts.items())
+        ],
+        "files": [*sink.files, status.application_log],
+    }

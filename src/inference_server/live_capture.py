@@ -1,0 +1,89 @@
+"""Live capture as the settings want it, or the reason why there is none."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from capture.interfaces import default_interface, may_capture
+from capture.rules import LiveRules
+from capture.sidecar import Sidecar
+from capture.status import InterfaceStatus
+from flows.table import FlowTable
+from inference_server.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class CaptureStatus:
+    """The state of live capture.
+
+    Attributes:
+        enabled: capture is wanted.
+        error: why no interface is captured although capture is wanted, None otherwise.
+        interfaces: the state of each interface.
+    """
+
+    enabled: bool
+    error: str | None
+    interfaces: tuple[InterfaceStatus, ...]
+
+
+class LiveCapture:
+    """The sidecar on the wanted interfaces; without the permission, or an interface, none."""
+
+    def __init__(self, settings: Settings, hand_over: Callable[[FlowTable], int]) -> None:
+        self._enabled = settings.start_cicflowmeter
+        self._error: str | None = None
+        self._sidecar: Sidecar | None = None
+        if not self._enabled:
+            return
+        interfaces = settings.cic_interface or _default()
+        if not may_capture():
+            self._error = permission_hint()
+        elif not interfaces:
+            self._error = "no default route to capture on: set CIC_INTERFACE"
+        else:
+            self._sidecar = Sidecar(
+                interfaces, hand_over, sensor=settings.sensor_id, rules=live_rules(settings)
+            )
+
+    def start(self) -> None:
+        """Begin to capture, or say once why not."""
+        if self._error:
+            logger.warning("no live capture: %s", self._error)
+        if self._sidecar:
+            self._sidecar.start()
+
+    def stop(self, timeout: float) -> None:
+        """End the capture; open flows are handed over."""
+        if self._sidecar:
+            self._sidecar.stop(timeout)
+
+    def status(self) -> CaptureStatus:
+        """Return the state of every interface."""
+        interfaces = self._sidecar.status() if self._sidecar else ()
+        return CaptureStatus(self._enabled, self._error, interfaces)
+
+
+def live_rules(settings: Settings) -> LiveRules:
+    """Return when live flows end."""
+    return LiveRules(linger_seconds=settings.close_linger, idle_seconds=settings.capture_idle_seconds)
+
+
+def permission_hint() -> str:
+    """Say how this process would be allowed to capture."""
+    return (
+        "not permitted. Run as root, or once: "
+        f"sudo setcap cap_net_raw+ep {os.path.realpath(sys.executable)} "
+        "(every user of that interpreter may capture then); START_CICFLOWMETER=false silences this"
+    )
+
+
+def _default() -> tuple[str, ...]:
+    name = default_interface()
+    return (name,) if name else ()

@@ -1,0 +1,45 @@
+"""The application: `uvicorn inference_server.main:app`, or `ml-ids serve`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import metadata
+
+from fastapi import FastAPI
+
+from inference_server.errors import install_errors
+from inference_server.routes import router
+from inference_server.service import Service
+from inference_server.settings import Settings, export_library_variables, load_settings
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """Return the application; the settings are read when it starts unless given."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        export_library_variables()
+        service = Service(settings or load_settings())
+        app.state.service = service
+        service.start()
+        try:
+            yield
+        finally:
+            await asyncio.to_thread(service.stop)
+
+    about = metadata("ml-ids")
+    app = FastAPI(
+        title="ML-IDS",
+        version=about["Version"],
+        description=about["Summary"],
+        lifespan=lifespan,
+        generate_unique_id_function=lambda route: route.name,
+    )
+    install_errors(app)
+    app.include_router(router)
+    return app
+
+
+app = create_app()

@@ -1,0 +1,156 @@
+"""GET /metrics: a view of the service's state, counted nowhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from alerting.verdict_counts import BENIGN
+from capture.status import InterfaceStatus
+from detection.worker import WorkerCounters
+from flows.verdicts import INSUFFICIENT
+from inference_server.status import ServiceStatus
+
+PREFIX: Final = "mlids_"
+LATENCY_BUCKETS: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+# fmt: off
+COUNTERS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
+    "packets": ("Packets seen; those metered, late and ignored add up to it.", ("interface",)),
+    "packets_metered": ("Packets that a flow took.", ("interface",)),
+    "packets_late": ("Packets of flows that had already been emitted.", ("interface",)),
+    "packets_ignored": ("Packets that no flow took.", ("interface", "reason")),
+    "kernel_drops": ("Packets the kernel dropped because the ring was full.", ("interface",)),
+    "ring_freezes": ("How often the ring was full.", ("interface",)),
+    "flows_opened": ("Flows begun; those emitted and live add up to it.", ("interface",)),
+    "flows_emitted": ("Flows emitted, by what ended them.", ("interface", "reason")),
+    "flows_handed_over": ("Flows captures handed over; those scored, shed and queued add up to it.", ()),
+    "flows_scored": ("Flows of captures that were scored.", ()),
+    "flows_shed": ("Flows of captures that were not scored.", ("reason",)),
+    "requested_flows_scored": ("Flows of requests that were scored.", ()),
+    "predictions": ("Verdicts, by who asked (sidecar, demo, api).", ("source", "result", "label")),
+    "verdicts_unlogged": ("Verdicts that reached no log: the queue was full, or writing failed.", ()),
+    "log_lines_written": ("Lines written to a log file.", ("file",)),
+    "log_lines_lost": ("Lines that could not be written.", ("file",)),
+    "thread_restarts": ("How often a thread was started again after a failure.", ("thread",)),
+}
+GAUGES: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
+    "flows_live": ("Flows still open.", ("interface",)),
+    "capture_running": ("1 when packets of the interface are being read.", ("interface",)),
+    "capture_silent_seconds": ("Seconds since the last packet.", ("interface",)),
+    "scoring_queue_flows": ("Flows of captures waiting to be scored.", ()),
+    "sink_queue_flows": ("Verdicts waiting to be written.", ()),
+    "model_loaded": ("1 when a model serves.", ()),
+    "thread_running": ("1 when the thread is alive.", ("thread",)),
+}
+# fmt: on
+LATENCY: Final = ("prediction_latency_seconds", "Time from a request's body to its verdicts.")
+MODEL: Final = ("model", "The model that serves.")
+Sample = tuple[str, tuple[str, ...], float]
+
+
+class Metrics:
+    """The registry of one service's metrics."""
+
+    def __init__(self, status: Callable[[], ServiceStatus]) -> None:
+        self._registry = CollectorRegistry()
+        self.prediction_latency = Histogram(
+            PREFIX + LATENCY[0], LATENCY[1], buckets=LATENCY_BUCKETS, registry=self._registry
+        )
+        self._registry.register(_ServiceCollector(status))
+
+    def exposition(self) -> bytes:
+        """Return the metrics in Prometheus' text format."""
+        return generate_latest(self._registry)
+
+
+class _ServiceCollector(Collector):
+    def __init__(self, status: Callable[[], ServiceStatus]) -> None:
+        self._status = status
+
+    def describe(self) -> Iterable[Metric]:
+        return _families().values()
+
+    def collect(self) -> Iterable[Metric]:
+        status = self._status()
+        families = _families()
+        for name, labels, value in _samples(status):
+            families[name].add_metric(labels, value)
+        scorer = status.scorer
+        if scorer:
+            about = {
+                "name": scorer.model_name,
+                "version": scorer.model_version,
+                "dialect": scorer.record.dialect,
+                "schema_id": scorer.record.schema_id,
+            }
+            yield InfoMetricFamily(PREFIX + MODEL[0], MODEL[1], about)
+        yield from families.values()
+
+
+def _families() -> dict[str, CounterMetricFamily | GaugeMetricFamily]:
+    counters = {
+        name: CounterMetricFamily(PREFIX + name, text, labels=labels)
+        for name, (text, labels) in COUNTERS.items()
+    }
+    gauges = {
+        name: GaugeMetricFamily(PREFIX + name, text, labels=labels) for name, (text, labels) in GAUGES.items()
+    }
+    return counters | gauges
+
+
+def _samples(status: ServiceStatus) -> Iterable[Sample]:
+    for interface in status.capture.interfaces:
+        yield from _capture_samples(interface)
+    yield from _scoring_samples(status.scoring)
+    sink = status.sink
+    yield "model_loaded", (), float(status.scorer is not None)
+    yield "sink_queue_flows", (), sink.queued
+    yield "verdicts_unlogged", (), sink.dropped
+    for (source, label), flows in sink.verdicts.items():
+        yield "predictions", (source, _result(label), label), flows
+    for file in (*sink.files, status.application_log):
+        yield "log_lines_written", (file.name,), file.written
+        yield "log_lines_lost", (file.name,), file.lost
+    yield "thread_restarts", ("scoring",), status.scoring.restarts
+    yield "thread_running", ("scoring",), float(status.scoring_running)
+    yield "thread_restarts", ("sink",), sink.restarts
+    yield "thread_running", ("sink",), float(sink.running)
+
+
+def _scoring_samples(counters: WorkerCounters) -> Iterable[Sample]:
+    yield "flows_handed_over", (), counters.handed_over
+    yield "flows_scored", (), counters.captured
+    yield "scoring_queue_flows", (), counters.waiting
+    yield "flows_shed", ("queue full",), counters.shed
+    yield "flows_shed", ("scoring failed",), counters.failed
+    for reason, flows in counters.refused.items():
+        yield "flows_shed", (f"model refused {reason}",), flows
+    yield "requested_flows_scored", (), counters.requested
+
+
+def _capture_samples(status: InterfaceStatus) -> Iterable[Sample]:
+    interface, counters = (status.interface,), status.counters
+    yield "packets", interface, counters.packets
+    yield "packets_metered", interface, counters.metered
+    yield "packets_late", interface, counters.late
+    for reason, packets in counters.ignored.items():
+        yield "packets_ignored", (*interface, reason), packets
+    yield "kernel_drops", interface, status.kernel_drops
+    yield "ring_freezes", interface, status.ring_freezes
+    yield "flows_opened", interface, counters.flows_opened
+    for reason, flows in counters.emitted.items():
+        yield "flows_emitted", (*interface, reason), flows
+    yield "flows_live", interface, counters.flows_live
+    yield "capture_running", interface, float(status.running)
+    yield "capture_silent_seconds", interface, status.silent_seconds
+    thread = (f"capture-{status.interface}",)
+    yield "thread_restarts", thread, status.restarts
+    yield "thread_running", thread, float(status.running)
+
+
+def _result(label: str) -> str:
+    return label if label in (BENIGN, INSUFFICIENT) else "attack"

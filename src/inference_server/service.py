@@ -1,0 +1,111 @@
+"""The composition root: every part of the running service, and how they are joined."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import Any, Final
+
+from alerting.prediction_log import PredictionLog
+from alerting.sink import Sink
+from detection.registry import open_champion
+from detection.scorer import Scorer
+from detection.worker import ScoringWorker
+from flows.dialects import IMPROVED
+from flows.table import FlowTable
+from flows.verdicts import Verdicts
+from inference_server import demo
+from inference_server.application_log import ApplicationLog
+from inference_server.auth import KeyCheck
+from inference_server.health import health_body, missing_for_ready
+from inference_server.live_capture import LiveCapture
+from inference_server.metrics import Metrics
+from inference_server.minute_report import MinuteReport
+from inference_server.model_loader import ModelLoader
+from inference_server.predict import Predictor
+from inference_server.settings import Settings
+from inference_server.status import ServiceStatus
+
+SIDECAR: Final = "sidecar"
+STOP_SECONDS: Final = 3.5
+logger = logging.getLogger(__name__)
+
+
+class Service:
+    """capture, demo ──▶ worker ──▶ sink ──▶ logs, with the API's flows joining at the worker."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.application_log = ApplicationLog(settings.log_dir)
+        self.sink = Sink(PredictionLog(settings.log_dir, negatives=settings.log_negative_predictions))
+        self.worker = ScoringWorker(self._scored)
+        self.loader = ModelLoader(self._load_model, self._serve)
+        self.capture = LiveCapture(settings, self.worker.hand_over)
+        self.demo = demo.Demo(settings, self.worker)
+        self.report = MinuteReport(self.status)
+        self.keys = KeyCheck(settings)
+        self.metrics = Metrics(self.status)
+        self.predictor = Predictor(
+            self.worker, self.sink, sensor=settings.sensor_id, model_error=lambda: self.loader.error
+        )
+
+    def start(self) -> None:
+        """Start every thread; returns at once."""
+        self.application_log.open()
+        self.sink.start()
+        self.worker.start()
+        self.loader.start()
+        self.capture.start()
+        self.report.start()
+
+    def stop(self, seconds: float = STOP_SECONDS) -> None:
+        """Stop from the source to the end, so that open flows still reach the logs."""
+        deadline = time.monotonic() + seconds
+        self.loader.stop()
+        self.demo.stop()
+        self.report.stop()
+        self.capture.stop(seconds / 2)
+        self.worker.stop(max(0.5, deadline - time.monotonic() - 0.5))
+        self.sink.stop(max(0.5, deadline - time.monotonic()))
+        logger.info("stopped")
+        self.application_log.close()
+
+    def status(self) -> ServiceStatus:
+        """Look at every part."""
+        return ServiceStatus(
+            scorer=self.worker.scorer,
+            model_error=self.loader.error,
+            capture=self.capture.status(),
+            scoring=self.worker.counters(),
+            scoring_running=self.worker.running,
+            sink=self.sink.status(),
+            application_log=self.application_log.status(),
+        )
+
+    def health(self) -> dict[str, Any]:
+        """Return the body of /health."""
+        return health_body(self.status(), self.settings.capture_silence_seconds)
+
+    def missing(self) -> list[str]:
+        """Return what keeps the service from its job."""
+        return missing_for_ready(self.status())
+
+    def _scored(self, table: FlowTable, verdicts: Verdicts) -> None:
+        self.sink.put(table, verdicts, demo.SENSOR if table.sensor == demo.SENSOR else SIDECAR)
+
+    def _load_model(self) -> Scorer:
+        return open_champion(
+            tracking_uri=self.settings.mlflow_tracking_uri,
+            state_dir=self.settings.state_dir,
+            model_uri=self.settings.mlflow_model_name,
+            register_starter=self.settings.register_starter,
+        )
+
+    def _serve(self, scorer: Scorer) -> None:
+        self.worker.scorer = scorer
+        interfaces = ", ".join(status.interface for status in self.capture.status().interfaces) or "none"
+        logger.info(
+            "started: interface %s, dialect %s, model %s version %s",
+            *(interfaces, IMPROVED, scorer.model_name, scorer.model_version),
+        )
+        self.demo.start()

@@ -1,0 +1,67 @@
+"""A service's state for tests: well unless told otherwise."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from alerting.line_file import LineFileStatus
+from alerting.sink import SinkStatus
+from capture.status import InterfaceStatus, MeterCounters
+from detection.worker import WorkerCounters
+from inference_server.live_capture import CaptureStatus
+from inference_server.status import ServiceStatus
+
+COUNTERS = MeterCounters(
+    packets=100,
+    metered=90,
+    late=3,
+    ignored={"arp": 7},
+    flows_opened=12,
+    emitted={"fin": 8, "idle": 2},
+    flows_live=2,
+)
+INTERFACE = InterfaceStatus(
+    interface="eth0",
+    running=True,
+    error=None,
+    counters=COUNTERS,
+    kernel_drops=5,
+    ring_freezes=1,
+    silent_seconds=0.5,
+    restarts=0,
+)
+WORKER = WorkerCounters(
+    handed_over=30,
+    captured=10,
+    shed=4,
+    refused={"dialect": 2},
+    failed=1,
+    waiting=13,
+    requested=6,
+    attacks=2,
+    insufficient=1,
+    restarts=0,
+)
+SINK = SinkStatus(
+    running=True,
+    restarts=0,
+    queued=0,
+    dropped=2,
+    verdicts={("sidecar", "benign"): 7, ("sidecar", "Portscan"): 2, ("api", "insufficient"): 1},
+    files=(LineFileStatus("positive_predictions.log", 2, 0, None),),
+)
+
+
+def make_status(scorer: Any, **changes: Any) -> ServiceStatus:
+    """The state of a service that serves `scorer` and captures eth0."""
+    well = ServiceStatus(
+        scorer=scorer,
+        model_error=None,
+        capture=CaptureStatus(enabled=True, error=None, interfaces=(INTERFACE,)),
+        scoring=WORKER,
+        scoring_running=True,
+        sink=SINK,
+        application_log=LineFileStatus("application.log", 5, 0, None),
+    )
+    return replace(well, **changes)

@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import orjson
+import pytest
+
+from alerting.line_file import LineFileStatus
+from flows.schema import COMMON_NAMES
+from helpers.models import make_record, make_scorer
+from helpers.status import INTERFACE, SINK, make_status
+from inference_server.api_models import Health
+from inference_server.health import degraded_reasons, health_body, missing_for_ready
+from inference_server.live_capture import CaptureStatus
+
+SCORER = make_scorer()
+BROKEN = LineFileStatus("positive_predictions.log", 0, 3, "No space left on device")
+
+
+def _capture(**changes: Any) -> CaptureStatus:
+    return CaptureStatus(enabled=True, error=None, interfaces=(replace(INTERFACE, **changes),))
+
+
+def test_all_well() -> None:
+    body = orjson.loads(orjson.dumps(health_body(make_status(SCORER), 300)))
+    Health.model_validate(body)
+    assert (body["status"], body["reasons"], body["model_initialized"]) == ("healthy", [], True)
+    assert (body["model"]["name"], body["model"]["version"]) == ("ml-ids", "1")
+    assert body["model"]["features"] == list(COMMON_NAMES)
+    assert body["capture"]["interfaces"][0]["counters"]["packets"] == 100
+    assert {"source": "sidecar", "label": "Portscan", "flows": 2} in body["sink"]["verdicts"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        (
+            {"scorer": None, "model_error": "the registry is down"},
+            "Model not available: the registry is down",
+        ),
+        (
+            {"capture": _capture(running=False, error="no such device")},
+            "capture on eth0 is down: no such device",
+        ),
+        ({"capture": CaptureStatus(True, "not permitted", ())}, "no live capture: not permitted"),
+    ],
+)
+def test_what_keeps_it_from_being_ready_is_degraded_too(changes: dict[str, Any], reason: str) -> None:
+    status = make_status(SCORER, **changes) if "scorer" not in changes else make_status(**changes)
+    assert missing_for_ready(status) == [reason]
+    assert degraded_reasons(status, 300) == [reason]
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"capture": _capture(silent_seconds=312.3)}, "capture on eth0: no packet for 312 s"),
+        ({"scoring_running": False}, "the scoring thread is dead"),
+        ({"sink": replace(SINK, running=False)}, "the sink thread is dead"),
+        (
+            {"sink": replace(SINK, files=(BROKEN,))},
+            "positive_predictions.log: 3 lines lost: No space left on device",
+        ),
+        (
+            {"application_log": replace(BROKEN, name="application.log")},
+            "application.log: 3 lines lost: No space left on device",
+        ),
+    ],
+)
+def test_degraded_but_ready(changes: dict[str, Any], reason: str) -> None:
+    status = make_status(SCORER, **changes)
+    assert missing_for_ready(status) == []
+    assert degraded_reasons(status, 300) == [reason]
+
+
+def test_capture_that_is_not_wanted_is_not_missed() -> None:
+    status = make_status(SCORER, capture=CaptureStatus(enabled=False, error=None, interfaces=()))
+    assert health_body(status, 300)["status"] == "healthy"
+
+
+def test_a_model_of_another_dialect_cannot_judge_the_capture() -> None:
+    scorer = make_scorer(make_record(dialect="cic-v4"))
+    (reason,) = degraded_reasons(make_status(scorer), 300)
+    assert "cic-v4" in reason
+    assert "improved" in reason
+    assert degraded_reasons(make_status(scorer, capture=CaptureStatus(False, None, ())), 300) == []
+
+
+def test_without_a_model() -> None:
+    body = health_body(make_status(None, model_error="loading"), 300)
+    assert (body["model_initialized"], body["model"], body["status"]) == (False, None, "degraded")

@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from helpers.models import make_scorer
+from helpers.status import make_status
+from inference_server.metrics import Metrics
+
+Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
+
+
+def _samples(metrics: Metrics) -> Samples:
+    families = text_string_to_metric_families(metrics.exposition().decode())
+    return {
+        (sample.name, tuple(sorted(sample.labels.items()))): sample.value
+        for family in families
+        for sample in family.samples
+    }
+
+
+def test_numbers_are_the_services() -> None:
+    samples = _samples(Metrics(lambda: make_status(make_scorer())))
+    eth0 = ("interface", "eth0")
+    assert samples["mlids_packets_total", (eth0,)] == 100
+    assert samples["mlids_packets_ignored_total", (eth0, ("reason", "arp"))] == 7
+    assert samples["mlids_flows_emitted_total", (eth0, ("reason", "fin"))] == 8
+    assert samples["mlids_flows_shed_total", (("reason", "queue full"),)] == 4
+    assert samples["mlids_log_lines_written_total", (("file", "application.log"),)] == 5
+    assert samples["mlids_thread_running", (("thread", "capture-eth0"),)] == 1
+    assert samples["mlids_model_loaded", ()] == 1
+    portscan = (("label", "Portscan"), ("result", "attack"), ("source", "sidecar"))
+    assert samples["mlids_predictions_total", portscan] == 2
+    (model,) = [labels for name, labels in samples if name == "mlids_model_info"]
+    assert dict(model)["version"] == "1"
+
+
+def test_identities_hold() -> None:
+    samples = _samples(Metrics(lambda: make_status(make_scorer())))
+
+    def total(name: str) -> float:
+        return sum(value for (sample, _), value in samples.items() if sample == f"mlids_{name}")
+
+    assert total("packets_total") == sum(
+        map(total, ("packets_metered_total", "packets_late_total", "packets_ignored_total"))
+    )
+    assert total("flows_opened_total") == total("flows_emitted_total") + total("flows_live")
+    assert total("flows_handed_over_total") == sum(
+        map(total, ("flows_scored_total", "flows_shed_total", "scoring_queue_flows"))
+    )
+
+
+def test_without_a_model_there_is_no_model_info() -> None:
+    samples = _samples(Metrics(lambda: make_status(None)))
+    assert samples["mlids_model_loaded", ()] == 0
+    assert "mlids_model_info" not in {name for name, _ in samples}
+
+
+def test_latency_is_observed() -> None:
+    metrics = Metrics(lambda: make_status(None))
+    metrics.prediction_latency.observe(0.003)
+    samples = _samples(metrics)
+    assert samples["mlids_prediction_latency_seconds_count", ()] == 1
+    assert samples["mlids_prediction_latency_seconds_bucket", (("le", "0.005"),)] == 1
+    assert samples["mlids_prediction_latency_seconds_bucket", (("le", "0.002"),)] == 0

@@ -1,0 +1,25 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import yaml
+
+from flows.schema import COMMON_NAMES
+from inference_server.main import create_app
+
+DOCUMENT = Path(__file__).parents[2] / "openapi.yaml"
+
+
+def test_the_document_is_the_applications() -> None:
+    assert yaml.safe_load(DOCUMENT.read_text()) == create_app().openapi(), "run scripts/write_docs.py"
+
+
+def test_routes() -> None:
+    assert set(create_app().openapi()["paths"]) == {"/", "/health", "/ready", "/predict", "/metrics"}
+
+
+def test_a_flow_is_described_by_its_features() -> None:
+    body = create_app().openapi()["paths"]["/predict"]["post"]["requestBody"]
+    one, many = body["content"]["application/json"]["schema"]["oneOf"]
+    assert tuple(one["properties"]) == COMMON_NAMES
+    assert many["type"] == "array"

@@ -1,0 +1,185 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import httpx
+import jsonschema
+import pytest
+
+from flows.schema import COMMON
+from helpers.cicflowmeter import posted_record
+from helpers.flows import record
+from helpers.models import typical_flow
+from helpers.server import wait_until
+from inference_server.api_models import Predictions
+
+HULK, PORTSCAN = 5, 17
+SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "verdict.schema.json").read_text())
+
+
+def _flow(code: int) -> dict[str, Any]:
+    """A flow of a class whose rates do not contradict its duration, as those of `typical_flow` would."""
+    return typical_flow(code) | dict.fromkeys(("flow_iat_mean", "flow_pkts_s", "flow_byts_s"), 0.0)
+
+
+def _predict(client: httpx.Client, body: Any, **options: Any) -> dict[str, Any]:
+    answer = client.post("/predict", json=body, **options)
+    assert answer.status_code == 200, answer.text
+    Predictions.model_validate(answer.json())
+    return dict(answer.json())
+
+
+def _problem(client: httpx.Client, status: int, **options: Any) -> dict[str, Any]:
+    answer = client.post("/predict", **options)
+    assert answer.status_code == status, answer.text
+    return dict(answer.json())
+
+
+def test_one_flow(client: httpx.Client) -> None:
+    answer = _predict(client, _flow(HULK))
+    assert (answer["prediction"], answer["label"]) == ([HULK], ["DoS Hulk"])
+    assert answer["probability"][0] >= answer["threshold"] == 0.5
+    assert answer["model"] == {"name": "ml-ids", "version": "1"}
+    assert answer["warnings"] == []
+
+
+def test_a_list_of_flows_keeps_its_order(client: httpx.Client) -> None:
+    answer = _predict(client, [_flow(code) for code in (PORTSCAN, 0, HULK, 0)])
+    assert answer["prediction"] == [PORTSCAN, 0, HULK, 0]
+    assert answer["label"] == ["Portscan", "benign", "DoS Hulk", "benign"]
+
+
+def test_verdicts_are_the_one_object(client: httpx.Client) -> None:
+    sent = _flow(HULK) | {"src_ip": "10.1.2.3", "dst_port": 80, "timestamp": "2017-07-07 13:00:00"}
+    answer = _predict(client, sent)
+    (verdict,) = answer["verdicts"]
+    jsonschema.validate(verdict, SCHEMA)
+    assert (verdict["source"], verdict["sensor"], verdict["src_ip"]) == ("api", "sensor-1", "10.1.2.3")
+    assert verdict["p_attack"] == answer["probability"][0]
+
+
+@pytest.mark.parametrize("spelling", ["cic_2017", "cic_2018", "cic_v4", "python_key"])
+def test_any_spelling(client: httpx.Client, spelling: str) -> None:
+    flow = _flow(HULK)
+    body = {getattr(feature, spelling): flow[feature.name] for feature in COMMON}
+    assert _predict(client, body)["prediction"] == [HULK]
+
+
+def test_an_insufficient_flow(client: httpx.Client) -> None:
+    answer = _predict(client, _flow(HULK) | {"flow_duration": 0})
+    assert (answer["prediction"], answer["label"]) == ([0], ["insufficient"])
+    assert answer["probability"] == [None]
+
+
+def test_infinities_may_be_sent_as_python_writes_them(client: httpx.Client) -> None:
+    body = json.dumps(_flow(HULK) | {"flow_byts_s": float("inf")}).encode()
+    answer = client.post("/predict", content=body)
+    assert answer.status_code == 200
+    assert answer.json()["verdicts"][0]["features"]["flow_byts_s"] == "Infinity"
+
+
+def test_unknown_keys_are_ignored_with_a_warning(client: httpx.Client) -> None:
+    (warning,) = _predict(client, _flow(0) | {"weather": "fine"})["warnings"]
+    assert "weather" in warning
+
+
+def test_missing_features_are_named(client: httpx.Client) -> None:
+    body = _flow(0)
+    del body["fwd_iat_tot"], body["idle_min"]
+    problem = _problem(client, 422, json=body)
+    assert problem["missing"] == ["fwd_iat_tot", "idle_min"]
+    assert problem["detail"] == "Missing features: fwd_iat_tot, idle_min"
+
+
+def test_non_numeric_features_are_named(client: httpx.Client) -> None:
+    body = _flow(0) | {"flow_duration": "long", "pkt_len_max": None}
+    problem = _problem(client, 422, json=body)
+    assert problem["not_numeric"] == ["flow_duration", "pkt_len_max"]
+    assert "flow_duration" in problem["detail"]
+
+
+def test_the_faulty_record_of_a_list_is_named(client: httpx.Client) -> None:
+    problem = _problem(client, 422, json=[_flow(0), {"flow_duration": 1}])
+    assert problem["detail"].startswith("record 1: Missing features: tot_fwd_pkts, ")
+
+
+@pytest.mark.parametrize(
+    ("body", "detail"),
+    [(b"{}", "No features provided"), (b"", "No body"), (b"[1]", "Not an object"), (b"{x", "not JSON")],
+)
+def test_what_is_no_flow(client: httpx.Client, body: bytes, detail: str) -> None:
+    assert detail in _problem(client, 422, content=body)["detail"]
+
+
+def test_a_body_may_have_any_content_type(client: httpx.Client) -> None:
+    body = json.dumps(_flow(0)).encode()
+    for kind in ("application/json", "text/plain", "application/json; charset=utf-8"):
+        answer = client.post("/predict", content=body, headers={"Content-Type": kind})
+        assert answer.status_code == 200
+
+
+def test_a_body_over_the_limit(client: httpx.Client) -> None:
+    assert "10000000 bytes" in _problem(client, 413, content=b" " * 10_000_001)["detail"]
+
+
+def test_a_large_body_is_answered_in_order(client: httpx.Client) -> None:
+    codes = [HULK, 0, PORTSCAN] * 700
+    assert _predict(client, [_flow(code) for code in codes])["prediction"] == codes
+
+
+def test_what_stock_cicflowmeter_posts(client: httpx.Client) -> None:
+    body = posted_record()
+    assert len(body) == 82
+    (warning,) = _predict(client, body)["warnings"]
+    assert "flow_duration contradicts" in warning
+    assert "X-Flow-Dialect: python-cicflowmeter" in warning
+
+    named = _predict(client, body, params={"dialect": "python-cicflowmeter"})
+    assert named["verdicts"][0]["features"]["flow_duration"] == 406_000
+    assert named["verdicts"][0]["src_ip"] == "192.168.1.10"
+    assert not [warning for warning in named["warnings"] if "contradicts" in warning]
+    assert named == _predict(client, body, headers={"X-Flow-Dialect": "python-cicflowmeter"}) | {
+        "verdicts": named["verdicts"]
+    }
+
+
+def test_a_dialect_the_model_was_not_trained_on(client: httpx.Client) -> None:
+    (warning,) = _predict(client, record(), params={"dialect": "cic-2017"})["warnings"]
+    assert "trained on dialect improved" in warning
+    assert _predict(client, record(), params={"dialect": "improved"})["warnings"] == []
+
+
+def test_an_unknown_dialect(client: httpx.Client) -> None:
+    problem = _problem(client, 422, json=record(), params={"dialect": "klingon"})
+    assert "klingon" in problem["detail"]
+    assert "improved, " in problem["detail"]
+    assert "python-cicflowmeter" in problem["detail"]
+
+
+def test_keys(serve: Any) -> None:
+    with serve(api_keys="one,two") as client:
+        assert client.post("/predict", json=record()).status_code == 401
+        assert client.post("/predict", json=record(), headers={"X-API-Key": "two"}).status_code == 200
+        for path in ("/", "/health", "/ready", "/metrics"):
+            assert client.get(path).status_code == 200
+
+
+def test_requests_are_logged_like_captured_flows(serve: Any, tmp_path: Path) -> None:
+    with serve(log_dir=tmp_path, log_negative_predictions=True) as client:
+        _predict(client, [_flow(HULK) | {"src_ip": "10.0.0.9"}, _flow(0)])
+        _predict(client, _flow(0) | {"tot_fwd_pkts": 1, "tot_bwd_pkts": 0})
+        names = ("positive", "negative", "insufficient")
+        files = {name: tmp_path / f"{name}_predictions.log" for name in names}
+        wait_until(lambda: all(file.exists() for file in files.values()))
+        metrics = client.get("/metrics").text
+    lines = {
+        name: [json.loads(line) for line in file.read_text().splitlines()] for name, file in files.items()
+    }
+    assert [len(found) for found in lines.values()] == [1, 1, 1]
+    (positive,) = lines["positive"]
+    assert (positive["source"], positive["label"], positive["src_ip"]) == ("api", "DoS Hulk", "10.0.0.9")
+    assert 'mlids_predictions_total{label="DoS Hulk",result="attack",source="api"} 1.0' in metrics
+    assert "mlids_prediction_latency_seconds_count 2.0" in metrics
+    assert "mlids_requested_flows_scored_total 3.0" in metrics
