@@ -186,7 +186,10 @@ def _check_alike(first: FlowTable, table: FlowTable) -> None:
 
 
 def _like(rows: pa.Table, schema: pa.Schema) -> pa.Table:
-    return rows.select(schema.names).cast(schema)
+    try:
+        return rows.select(schema.names).cast(schema)
+    except pa.ArrowInvalid as error:
+        raise ValueError(f"an extra column is of another type than in the first table: {error}") from None
 
 
 def _own_table(rows: pa.Table, described: dict[str, Any], where: str) -> FlowTable:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from flows.csv_files import write_csv
 from flows.parquet_files import METADATA_KEY, ParquetFlowWriter, read_parquet, write_parquet
 from flows.schema import COMMON_NAMES, IMPROVED_NAMES
-from flows.table import concat_tables
+from flows.table import FlowTable, concat_tables
 from helpers.flows import SHARED, assert_same_table, flow_table, flow_tables, needs_shared
 
 
@@ -67,6 +67,29 @@ def test_pandas_reads_what_a_person_expects(tmp_path):
     assert frame["start"][0] == pd.Timestamp("2017-07-07 13:00:00.401", tz="UTC")
     assert frame["end_reason"].tolist() == ["fin"] * 3
     assert frame["flow_duration"].tolist() == [406_000.0] * 3
+
+
+def test_what_is_unknown_is_null(tmp_path):
+    unknown = FlowTable.from_features(flow_table().features, IMPROVED_NAMES, "improved")
+    write_parquet(unknown, tmp_path / "flows.parquet")
+    frame = pd.read_parquet(tmp_path / "flows.parquet")
+    names = ["src_ip", "dst_ip", "src_port", "dst_port", "protocol", "start", "end"]
+    assert frame[names].isna().all(axis=None)
+
+
+def test_extras_keep_the_first_table_s_order_and_type(tmp_path):
+    first = {"id": np.array([0.5]), "label": np.array(["Bot"], object)}
+    second = {"label": np.array(["DDoS"], object), "id": np.array([2])}
+    with ParquetFlowWriter(tmp_path / "flows.parquet") as writer:
+        writer.write(flow_table(1, extras=first))
+        writer.write(flow_table(1, extras=second))
+        with pytest.raises(ValueError, match="another type than in the first table: .*'x'"):
+            writer.write(flow_table(1, extras={"id": np.array(["x"], object), "label": second["label"]}))
+    extras = read_parquet(tmp_path / "flows.parquet").extras
+    assert {name: values.tolist() for name, values in extras.items()} == {
+        "id": [0.5, 2.0],
+        "label": ["Bot", "DDoS"],
+    }
 
 
 def test_another_version_s_schema_is_refused(tmp_path):
