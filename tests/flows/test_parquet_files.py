@@ -83,7 +83,7 @@ def test_extras_keep_the_first_table_s_order_and_type(tmp_path):
     with ParquetFlowWriter(tmp_path / "flows.parquet") as writer:
         writer.write(flow_table(1, extras=first))
         writer.write(flow_table(1, extras=second))
-        with pytest.raises(ValueError, match="another type than in the first table: .*'x'"):
+        with pytest.raises(ValueError, match=r"another type than in the first table: .*'x'"):
             writer.write(flow_table(1, extras={"id": np.array(["x"], object), "label": second["label"]}))
     extras = read_parquet(tmp_path / "flows.parquet").extras
     assert {name: values.tolist() for name, values in extras.items()} == {
