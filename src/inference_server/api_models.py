@@ -67,9 +67,9 @@ def predict_request_body() -> dict[str, Any]:
     """Return the OpenAPI description of the body of `POST /predict`."""
     flow = {
         "type": "object",
-        "description": "one flow: all features the model reads, in any data set's spelling (the canonical one is "
-        "shown); the five-tuple, timestamp, flow id and label are kept in the log, other keys are ignored "
-        "and warned of",
+        "description": "one flow: all features the model reads, in any data set's spelling (shown is the "
+        "canonical one); the five-tuple, timestamp, flow id and label are kept in the log, other keys are "
+        "ignored and warned of",
         "properties": {
             feature.name: {"type": "number", "description": f"{feature.unit}: {feature.formula}"}
             for feature in COMMON

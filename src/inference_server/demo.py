@@ -43,6 +43,11 @@ class Demo:
         """Break the replay off; it is due again at the next start."""
         self._stop.set()
 
+    def join(self, timeout: float) -> None:
+        """Wait for the replay's end."""
+        if self._thread.ident is not None:
+            self._thread.join(timeout)
+
     def due(self) -> bool:
         """Return whether this start replays the capture."""
         if self._wanted is not None:

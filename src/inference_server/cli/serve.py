@@ -35,8 +35,6 @@ def serve(
         )
     )
     server.run()
-    if not server.started:
-        raise typer.Exit(1)
 
 
 class _Server(uvicorn.Server):

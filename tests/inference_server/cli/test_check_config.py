@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+from typer.testing import CliRunner
+
+from inference_server.cli import app
+
+
+def _run(**environment: str) -> tuple[int, str, str]:
+    result = CliRunner().invoke(app, ["check-config"], env={"COLUMNS": "200", **environment})
+    return result.exit_code, result.stdout, result.stderr
+
+
+def test_shows_what_is_in_effect_without_secrets() -> None:
+    code, out, _ = _run(PORT="9000", API_KEYS="hush", STATE_DIR="/srv/state")
+    assert code == 0
+    assert "PORT" in out
+    assert "9000" in out
+    assert "sqlite:////srv/state/mlflow.db" in out
+    assert "hush" not in out
+
+
+def test_says_what_is_wrong_and_exits_with_1() -> None:
+    code, out, err = _run(PORT="http", LOG_NEGATIVE_PREDICTIONS="maybe")
+    assert (code, out) == (1, "")
+    assert "PORT=http: " in err
+    assert "LOG_NEGATIVE_PREDICTIONS=maybe: " in err
+    assert "Traceback" not in err
+
+
+def test_a_model_name_that_is_none() -> None:
+    code, _, err = _run(MLFLOW_MODEL_NAME="ml-ids")
+    assert code == 1
+    assert "models:/name@alias" in err
+
+
+def test_an_open_address_without_keys() -> None:
+    code, _, err = _run(HOST="0.0.0.0")
+    assert code == 1
+    assert "HOST=0.0.0.0 serves other machines without a key: set API_KEYS" in err

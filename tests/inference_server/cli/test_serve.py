@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from helpers.command import BIN, running
+from helpers.server import wait_until
+from inference_server.cli import app
+
+NO_CAPTURE = {"START_CICFLOWMETER": "false", "DEMO": "0"}
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_serves_until_a_signal(tmp_path: Path, champion_state: Path, number: signal.Signals) -> None:
+    environment = NO_CAPTURE | {"STATE_DIR": str(champion_state)}
+    with running(["ml-ids", "serve", "--port", "0"], tmp_path, **environment) as service:
+        wait_until(service.ready)
+        assert service.stop(number) < 5
+        output = service.output.read_text()
+    assert service.process.returncode == 0
+    assert "Traceback" not in output
+    assert f"tail -F {tmp_path}/logs/positive_predictions.log" in output
+    assert "make mlflow-ui" in output
+    assert output.count(": stopped") == 1
+
+
+def test_a_second_signal_does_not_break_the_stop_off(tmp_path: Path, champion_state: Path) -> None:
+    environment = NO_CAPTURE | {"STATE_DIR": str(champion_state)}
+    with running(["ml-ids", "serve", "--port", "0"], tmp_path, **environment) as service:
+        wait_until(service.ready)
+        service.process.send_signal(signal.SIGINT)
+        assert service.stop() < 5
+    assert service.process.returncode == 0
+    assert "Traceback" not in service.output.read_text()
+
+
+def test_stops_in_time_while_the_model_is_being_loaded(tmp_path: Path) -> None:
+    with running(["ml-ids", "serve", "--port", "0"], tmp_path, **NO_CAPTURE) as service:
+        assert service.stop() < 5
+    assert service.process.returncode == 0
+
+
+def test_demo_flows_reach_the_logs(tmp_path: Path, champion_state: Path) -> None:
+    environment = NO_CAPTURE | {
+        "STATE_DIR": str(champion_state),
+        "DEMO": "1",
+        "LOG_NEGATIVE_PREDICTIONS": "true",
+    }
+    with running(["ml-ids", "serve", "--port", "0"], tmp_path, **environment) as service:
+        wait_until(lambda: "demo capture replayed" in service.output.read_text())
+        assert service.stop() < 5
+    (flows,) = re.findall(r"demo capture replayed: (\d+) flows", service.output.read_text())
+    texts = [path.read_text() for path in (tmp_path / "logs").glob("*_predictions.log*")]
+    lines = [line for text in texts for line in text.splitlines()]
+    assert len(lines) == int(flows) > 0
+    assert all('"sensor":"demo"' in line and '"source":"demo"' in line for line in lines)
+
+
+def test_plain_uvicorn_serves_the_same(tmp_path: Path, champion_state: Path) -> None:
+    environment = NO_CAPTURE | {"STATE_DIR": str(champion_state)}
+    with running(["uvicorn", "inference_server.main:app", "--port", "0"], tmp_path, **environment) as service:
+        wait_until(service.ready)
+        assert service.stop() < 5
+    assert "started: interface none, dialect improved" in service.output.read_text()
+
+
+def test_the_curl_script_posts_a_complete_flow(tmp_path: Path, champion_state: Path) -> None:
+    script = Path(__file__).parents[2] / "curl_predict_full.sh"
+    environment = NO_CAPTURE | {"STATE_DIR": str(champion_state), "API_KEYS": "hush"}
+    with running(["ml-ids", "serve", "--port", "0"], tmp_path, **environment) as service:
+        wait_until(service.ready)
+        command = [script, service.url]
+        allowed = subprocess.run(
+            command, env=os.environ | {"API_KEY": "hush"}, capture_output=True, text=True
+        )
+        refused = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert allowed.returncode == 0, allowed.stderr
+    assert '"prediction":[' in allowed.stdout
+    assert '"warnings":[]' in allowed.stdout
+    assert refused.returncode != 0
+    assert "API key missing" in refused.stdout
+
+
+def test_flags_win_over_the_environment_and_are_checked() -> None:
+    result = CliRunner().invoke(app, ["serve", "--host", "0.0.0.0"], env={"HOST": "127.0.0.1"})
+    assert result.exit_code == 1
+    assert "HOST=0.0.0.0" in result.stderr
+    result = CliRunner().invoke(app, ["serve", "--port", "99999"])
+    assert result.exit_code == 1
+    assert "PORT=99999" in result.stderr
+
+
+def test_a_port_in_use_is_said(tmp_path: Path, champion_state: Path) -> None:
+    environment = NO_CAPTURE | {"STATE_DIR": str(champion_state)}
+    with running(["ml-ids", "serve", "--port", "0"], tmp_path, **environment) as service:
+        port = service.url.rsplit(":", 1)[1]
+        second = subprocess.run(
+            [BIN / "ml-ids", "serve", "--port", port],
+            env=os.environ | environment | {"LOG_DIR": str(tmp_path / "second")},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert second.returncode != 0
+    assert "address already in use" in second.stdout
+    assert "Traceback" not in second.stdout + second.stderr
