@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +14,8 @@ DEFAULTS: Final = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "MLFLOW_LOGGING_LEVEL": "WARNING",
     # The caller tries again by itself, and says meanwhile what is wrong.
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
@@ -30,24 +31,23 @@ def open_client(tracking_uri: str) -> MlflowClient:
         os.environ.setdefault(name, value)
     from mlflow import MlflowClient
 
-    # "Creating initial MLflow database tables..." and the like.
-    logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)
     return MlflowClient(tracking_uri=tracking_uri, registry_uri=tracking_uri)
 
 
 @contextmanager
-def named_errors(what: str) -> Iterator[None]:
+def registry_errors(tracking_uri: str) -> Iterator[None]:
     """Turn what MLflow, its database or the network raise into one kind.
 
     Raises:
-        ConnectionError: with `what` and the reason.
+        ConnectionError: the registry cannot be used; the message says which, and the reason.
     """
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
 
     try:
         yield
-    except MlflowException as error:
-        raise ConnectionError(f"{what}: {error.message}") from error
-    except (OSError, SQLAlchemyError) as error:
-        raise ConnectionError(f"{what}: {error}") from error
+    except (MlflowException, OSError, SQLAlchemyError) as error:
+        reason = str(error).partition("\n")[0]
+        raise ConnectionError(
+            f"registry {tracking_uri} cannot be used ({reason}): check MLFLOW_TRACKING_URI and that it runs"
+        ) from error

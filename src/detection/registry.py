@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from detection.mlflow_client import named_errors, open_client
+from detection.mlflow_client import open_client, registry_errors
 from detection.model_uri import ModelUri, parse_model_uri
 from detection.package import SERVED_FILES, load_package
 from detection.registration import register_package
@@ -58,7 +58,7 @@ def open_champion(
         wanted = parse_model_uri(model_uri)
         if registry == embedded:
             state_dir.mkdir(parents=True, exist_ok=True)
-        with named_errors(f"registry {registry}"):
+        with registry_errors(registry):
             client = open_client(registry)
             artifacts = (state_dir.resolve() / "mlartifacts").as_uri() if registry == embedded else None
             if registry == embedded or register_starter:
@@ -115,7 +115,7 @@ def _absence(client: MlflowClient, wanted: ModelUri, registry: str, embedded: st
                 f"{message}: register one, or set REGISTER_STARTER=true to register the starter model there"
             )
         return f"{message}: register it, or set MLFLOW_MODEL_NAME to one of these"
-    numbers = ", ".join(str(version.version) for version in versions)
+    numbers = ", ".join(map(str, sorted(int(version.version) for version in versions)))
     remedy = {
         "alias": f"set the alias {wanted.value} on one of its versions ({numbers})",
         "latest": "register a version",
@@ -139,9 +139,10 @@ def _fetch(client: MlflowClient, version: ModelVersion, registry: str) -> Scorer
             try:
                 repository.download_artifacts(file, folder)  # type: ignore[no-untyped-call]
             except Exception as error:  # every artifact store has its own kinds
+                reason = " ".join(str(error).split())
                 raise ValueError(
-                    f"{title}: {file} cannot be fetched from {source} ({error}): if it is not there, this is "
-                    "not a model package of this project; serve another version or register one"
+                    f"{title}: {file} cannot be fetched from {source} ({reason}): if it is not there, "
+                    "this is not a model package of this project; serve another version or register one"
                 ) from error
         try:
             return load_package(Path(folder), model_name=version.name, model_version=number)

@@ -114,8 +114,10 @@ class ScoringWorker:
         with self._change:
             self._stopping = True
             self._change.notify_all()
-        if self._thread.ident is not None:
-            self._thread.join(timeout)
+            if self._thread.ident is None:
+                self._shed_waiting()
+                return True
+        self._thread.join(timeout)
         return not self._thread.is_alive()
 
     def hand_over(self, table: FlowTable) -> int:

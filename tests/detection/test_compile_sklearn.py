@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,9 +15,9 @@ from detection.compile_sklearn import compile_pipeline
 from detection.preprocess import clean
 from flows.parquet_files import read_parquet
 from flows.schema import COMMON_NAMES
+from helpers.flows import SHARED, needs_shared
 from helpers.models import PREPROCESSING, fitted_pipeline, made_up_flows
 
-SHARED = Path(__file__).resolve().parents[3] / "shared"
 TOLERANCE = 1e-12
 
 
@@ -91,11 +90,10 @@ def test_refuses_other_pipelines(pipeline: Pipeline, complaint: str) -> None:
         compile_pipeline(pipeline.fit(rows, codes))
 
 
-@pytest.mark.needs_shared
+@needs_shared
+@pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType:UserWarning")
 def test_the_starter_equals_scikit_learn_on_real_flows() -> None:
     path = SHARED / "data" / "cic-ids2017-improved" / "flows.parquet"
-    if not path.exists():
-        pytest.skip("../shared is not there: no real flows to compare on")
     import pandas as pd
     import skops.io
 

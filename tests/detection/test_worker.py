@@ -1,0 +1,316 @@
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+
+from detection.scorer import ModelUnavailableError, Scorer
+from detection.worker import BATCH_FLOWS, ScoringWorker
+from flows.schema import COMMON_NAMES, IMPROVED_NAMES
+from flows.table import FlowTable, concat_tables
+from flows.verdicts import Verdicts
+from helpers.models import made_up_flows, make_record, make_scorer, typical_table
+from helpers.server import wait_until
+
+SECONDS = 60.0
+
+
+class Sink:
+    """Where captured flows and their verdicts go; may be told to fail or to wait."""
+
+    def __init__(self) -> None:
+        self.delivered: list[tuple[FlowTable, Verdicts]] = []
+        self.failures = 0
+        self.go_on = threading.Event()
+        self.go_on.set()
+        self.entered = threading.Event()
+
+    def __call__(self, table: FlowTable, verdicts: Verdicts) -> None:
+        self.entered.set()
+        self.go_on.wait(SECONDS)
+        if self.failures:
+            self.failures -= 1
+            raise OSError("disk full")
+        self.delivered.append((table, verdicts))
+
+    @property
+    def flows(self) -> int:
+        return sum(len(table) for table, _ in self.delivered)
+
+
+@contextmanager
+def working(sink: Sink, scorer: Scorer | None, **options: int) -> Iterator[ScoringWorker]:
+    worker = ScoringWorker(sink, **options)
+    worker.scorer = scorer
+    worker.start()
+    try:
+        yield worker
+    finally:
+        sink.go_on.set()
+        assert worker.stop(SECONDS)
+        counters = worker.counters()
+        assert counters.waiting == 0
+        assert counters.handed_over == (
+            counters.captured + counters.shed + sum(counters.refused.values()) + counters.failed
+        )
+
+
+@pytest.fixture(scope="module")
+def scorer() -> Scorer:
+    return make_scorer()
+
+
+def numbered(rows: int, *, sensor: str = "test") -> FlowTable:
+    features, _ = made_up_flows(rows, seed=rows)
+    return FlowTable.from_features(features, COMMON_NAMES, "improved", sensor=sensor)
+
+
+def test_captured_flows_are_delivered_in_order_with_their_verdicts(scorer: Scorer) -> None:
+    sink = Sink()
+    tables = [numbered(rows) for rows in (3, 1, 500, 2)]
+    with working(sink, scorer) as worker:
+        assert [worker.hand_over(table) for table in tables] == [0, 0, 0, 0]
+    together = concat_tables(table for table, _ in sink.delivered)
+    assert (together.features == concat_tables(tables).features).all()
+    for table, verdicts in sink.delivered:
+        assert (verdicts.code == scorer.score(table).code).all()
+    counters = worker.counters()
+    assert counters.captured == counters.handed_over == 506
+    assert counters.attacks == sum(int(verdicts.is_attack.sum()) for _, verdicts in sink.delivered) > 0
+
+
+def test_what_waits_is_joined_up_to_a_batch(scorer: Scorer) -> None:
+    sink = Sink()
+    sink.go_on.clear()
+    with working(sink, scorer) as worker:
+        worker.hand_over(numbered(1))
+        assert sink.entered.wait(SECONDS)
+        for _ in range(3):
+            worker.hand_over(numbered(10))
+        worker.hand_over(numbered(5, sensor="other"))
+        worker.hand_over(numbered(2 * BATCH_FLOWS + 9))
+        sink.go_on.set()
+    sizes = [(table.sensor, len(table)) for table, _ in sink.delivered]
+    expected = [1, 30, 5, BATCH_FLOWS, BATCH_FLOWS, 9]
+    assert sizes == [("other" if size == 5 else "test", size) for size in expected]
+    parts = concat_tables(table for table, _ in sink.delivered[3:])
+    assert (parts.features == numbered(2 * BATCH_FLOWS + 9).features).all()
+
+
+def test_what_does_not_fit_is_shed_and_counted(scorer: Scorer) -> None:
+    sink = Sink()
+    sink.go_on.clear()
+    with working(sink, scorer, capacity=100) as worker:
+        assert worker.hand_over(numbered(60)) == 0
+        assert sink.entered.wait(SECONDS)
+        assert worker.hand_over(numbered(60)) == 20
+        assert worker.hand_over(numbered(7)) == 7
+        assert worker.counters().waiting == 100
+        sink.go_on.set()
+        wait_until(lambda: worker.counters().waiting == 0)
+        assert worker.hand_over(numbered(100)) == 0
+    assert worker.counters().shed == 27
+    assert sink.flows == 200
+    assert (sink.delivered[1][0].features == numbered(60).features[:40]).all()
+
+
+def test_captured_flows_wait_for_a_model_and_requests_do_not(scorer: Scorer) -> None:
+    sink = Sink()
+    with working(sink, None) as worker:
+        worker.hand_over(numbered(4))
+        with pytest.raises(ModelUnavailableError, match="no model is loaded yet"):
+            worker.submit(numbered(1))
+        assert worker.counters().waiting == 4
+        worker.scorer = scorer
+        wait_until(lambda: sink.flows == 4)
+        assert len(worker.submit(numbered(2)).result(SECONDS)) == 2
+
+
+def test_what_waits_for_a_model_at_the_stop_is_shed() -> None:
+    sink = Sink()
+    with working(sink, None) as worker:
+        worker.hand_over(numbered(4))
+    assert worker.counters().shed == 4
+    assert worker.hand_over(numbered(3)) == 3
+    with pytest.raises(ModelUnavailableError, match="the service is stopping"):
+        worker.submit(numbered(1))
+
+
+def test_a_worker_that_never_started_sheds_at_the_stop(scorer: Scorer) -> None:
+    worker = ScoringWorker(Sink())
+    worker.scorer = scorer
+    worker.hand_over(numbered(4))
+    assert worker.stop(0)
+    assert (worker.counters().shed, worker.counters().waiting) == (4, 0)
+
+
+def test_stop_scores_what_waits(scorer: Scorer) -> None:
+    sink = Sink()
+    sink.go_on.clear()
+    with working(sink, scorer) as worker:
+        worker.hand_over(numbered(1))
+        assert sink.entered.wait(SECONDS)
+        worker.hand_over(numbered(3 * BATCH_FLOWS))
+        answer = worker.submit(numbered(2))
+        assert not worker.stop(0.01)
+        sink.go_on.set()
+    assert sink.flows == 3 * BATCH_FLOWS + 1
+    assert len(answer.result(0)) == 2
+    assert not worker.running
+
+
+def test_each_request_gets_its_own_verdicts(scorer: Scorer) -> None:
+    sink = Sink()
+    sink.go_on.clear()
+    tables = [numbered(rows) for rows in (1, 7, 300)]
+    wide = np.ones((3, len(IMPROVED_NAMES)))
+    tables.append(FlowTable.from_features(wide, IMPROVED_NAMES, "improved"))
+    tables.append(typical_table([5, 0], dialect="cic-2018"))
+    with working(sink, scorer) as worker:
+        worker.hand_over(numbered(1))
+        assert sink.entered.wait(SECONDS)
+        answers = [worker.submit(table) for table in tables]
+        sink.go_on.set()
+        for table, answer in zip(tables, answers, strict=True):
+            assert (answer.result(SECONDS).p_attack == scorer.score(table).p_attack).all()
+    assert worker.counters().requested == 313
+    assert sink.flows == 1
+
+
+def test_requests_go_first(scorer: Scorer) -> None:
+    sink = Sink()
+    sink.go_on.clear()
+    with working(sink, scorer) as worker:
+        worker.hand_over(numbered(1))
+        assert sink.entered.wait(SECONDS)
+        for _ in range(3):
+            worker.hand_over(numbered(BATCH_FLOWS))
+        delivered_before: list[int] = []
+        answer = worker.submit(numbered(1))
+        answer.add_done_callback(lambda _: delivered_before.append(len(sink.delivered)))
+        sink.go_on.set()
+        answer.result(SECONDS)
+    assert delivered_before == [1]
+
+
+def test_a_request_that_lacks_features_fails_alone(scorer: Scorer) -> None:
+    sink = Sink()
+    sink.go_on.clear()
+    with working(sink, scorer) as worker:
+        worker.hand_over(numbered(1))
+        assert sink.entered.wait(SECONDS)
+        lacking = worker.submit(FlowTable.from_features(np.ones((1, 75)), COMMON_NAMES[1:], "improved"))
+        fine = worker.submit(numbered(1))
+        sink.go_on.set()
+        with pytest.raises(KeyError, match="flow_duration"):
+            lacking.result(SECONDS)
+        assert len(fine.result(SECONDS)) == 1
+    assert worker.restarts == 0
+
+
+def test_requests_are_bounded_and_may_be_given_up(scorer: Scorer) -> None:
+    sink = Sink()
+    sink.go_on.clear()
+    with working(sink, scorer, capacity=10) as worker:
+        worker.hand_over(numbered(1))
+        assert sink.entered.wait(SECONDS)
+        given_up: Future[Verdicts] = worker.submit(numbered(25))
+        with pytest.raises(queue.Full, match="25 flows wait to be scored"):
+            worker.submit(numbered(1))
+        assert given_up.cancel()
+        sink.go_on.set()
+        wait_until(lambda: len(sink.delivered) == 1)
+        assert len(worker.submit(numbered(1)).result(SECONDS)) == 1
+    assert worker.counters().requested == 1
+
+
+def test_the_model_changes_between_two_batches(scorer: Scorer) -> None:
+    sink = Sink()
+    sink.go_on.clear()
+    with working(sink, scorer) as worker:
+        worker.hand_over(numbered(1))
+        assert sink.entered.wait(SECONDS)
+        worker.hand_over(numbered(2))
+        worker.scorer = make_scorer(version="2")
+        sink.go_on.set()
+    assert [verdicts.model_version for _, verdicts in sink.delivered] == ["1", "2"]
+
+
+def test_a_model_the_sensor_cannot_serve_is_refused(scorer: Scorer, caplog: pytest.LogCaptureFixture) -> None:
+    sink = Sink()
+    icmp = make_scorer(make_record(names=(*COMMON_NAMES, "icmp_code")), version="2")
+    with caplog.at_level(logging.WARNING), working(sink, scorer) as worker:
+        worker.hand_over(typical_table([5, 5], dialect="cic-2018"))
+        worker.hand_over(typical_table([0], dialect="cic-2018"))
+        worker.hand_over(typical_table([5]))
+        wait_until(lambda: worker.counters().waiting == 0)
+        worker.scorer = icmp
+        worker.hand_over(typical_table([5, 0, 0, 0]))
+        wait_until(lambda: worker.counters().waiting == 0)
+    assert worker.counters().refused == {"dialect": 3, "features": 4}
+    assert sink.flows == 1
+    assert worker.restarts == 0
+    assert [record.message for record in caplog.records] == [
+        "model ml-ids version 1 reads dialect improved, the sensor measures cic-2018: "
+        "captured flows get no verdict; serve another model",
+        "model ml-ids version 2 reads features the sensor does not measure: icmp_code: "
+        "captured flows get no verdict; serve another model",
+    ]
+
+
+def test_goes_on_after_a_failure(scorer: Scorer, caplog: pytest.LogCaptureFixture) -> None:
+    sink = Sink()
+    sink.failures = 2
+    with working(sink, scorer) as worker:
+        for rows in (3, 4):
+            worker.hand_over(numbered(rows))
+            wait_until(lambda: worker.counters().waiting == 0)
+        worker.hand_over(numbered(5))
+        wait_until(lambda: sink.flows == 5)
+        assert len(worker.submit(numbered(1)).result(SECONDS)) == 1
+        assert worker.running
+    assert worker.restarts == 2
+    assert worker.counters().failed == 7
+    assert worker.counters().captured == 5
+    assert caplog.text.count("OSError: disk full") == 2
+
+
+def test_insufficient_flows_are_counted(scorer: Scorer) -> None:
+    sink = Sink()
+    table = typical_table([5, 5, 0])
+    table.features[0, table.feature_names.index("flow_duration")] = 0
+    with working(sink, scorer) as worker:
+        worker.hand_over(table)
+    assert (worker.counters().attacks, worker.counters().insufficient) == (1, 1)
+
+
+def test_many_captures_and_requests_at_once(scorer: Scorer) -> None:
+    sink = Sink()
+    with working(sink, scorer, capacity=1000) as worker:
+        shed: list[int] = []
+        answered: list[int] = []
+
+        def capture(seed: int) -> None:
+            random = np.random.default_rng(seed)
+            shed.extend(worker.hand_over(numbered(int(random.integers(1, 200)))) for _ in range(50))
+
+        def ask() -> None:
+            answered.extend(len(worker.submit(numbered(2)).result(SECONDS)) for _ in range(50))
+
+        threads = [threading.Thread(target=capture, args=(seed,)) for seed in range(3)]
+        threads += [threading.Thread(target=ask) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(SECONDS)
+    counters = worker.counters()
+    assert answered == [2] * 100
+    assert counters.requested == 200
+    assert counters.shed == sum(shed)
+    assert sink.flows == counters.captured

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from helpers.models import make_scorer
+from training.captures import CaptureScores, figures, left_out_share, operating_threshold, score_captures
+
+REFERENCE = Path(__file__).resolve().parents[1] / "reference"
+
+
+def scores(*p_attack: float, insufficient: int = 0) -> CaptureScores:
+    return CaptureScores("capture.pcap", np.sort(p_attack), insufficient)
+
+
+@given(
+    st.lists(st.floats(0, 0.999), min_size=1, max_size=60),
+    st.sampled_from([0.0, 0.002, 0.05, 0.3]),
+)
+def test_the_threshold_is_the_lowest_that_is_allowed(p_attack: list[float], share: float) -> None:
+    benign = [scores(*p_attack)]
+    threshold = operating_threshold(benign, share)
+    assert benign[0].flagged(threshold) <= share * len(p_attack)
+    assert benign[0].flagged(threshold - 1e-6) > share * len(p_attack)
+
+
+def test_all_captures_have_a_say() -> None:
+    assert operating_threshold([scores(0.1, 0.5), scores(0.2, 0.7)], 0.0) == 0.700001
+    assert operating_threshold([scores(0.1, 0.5), scores(0.2, 0.7)], 0.25) == 0.500001
+
+
+def test_a_model_sure_of_benign_attacks_is_no_use() -> None:
+    with pytest.raises(ValueError, match=r"no threshold flags at most 0\.20%"):
+        operating_threshold([scores(0.1, 1.0)], 0.002)
+
+
+def test_figures_count_what_cannot_be_scored_as_not_flagged() -> None:
+    found = figures([scores(0.1, 0.9, insufficient=2), scores(0.9), scores(0.1, 0.2)], 0.9)
+    assert (found.captures, found.flows, found.scored, found.insufficient, found.flagged) == (3, 7, 5, 2, 2)
+    assert found.share == pytest.approx(2 / 7)
+    assert found.scored_share == pytest.approx(2 / 5)
+    assert found.mean_share == pytest.approx((1 / 4 + 1 + 0) / 3)
+    assert found.found == 2
+    assert found.metrics()["insufficient"] == pytest.approx(2 / 7)
+
+
+def test_a_capture_has_no_say_in_its_own_threshold() -> None:
+    benign = [scores(0.1, 0.9), scores(0.2, 0.3)]
+    assert left_out_share(benign, 0.0) == 0.25
+
+
+def test_meters_and_scores_a_folder_of_captures(tmp_path: Path) -> None:
+    for name in ("01_tcp_fin.pcap", "06_noise.pcap"):
+        shutil.copy(REFERENCE / name, tmp_path)
+    (tmp_path / "notes.txt").write_text("not a capture")
+    found = score_captures(tmp_path, make_scorer())
+    assert [capture.name for capture in found] == ["01_tcp_fin.pcap", "06_noise.pcap"]
+    assert all(capture.flows for capture in found)
+    assert sum(capture.insufficient for capture in found) > 0
+    for capture in found:
+        assert (np.diff(capture.p_attack) >= 0).all()
+        assert np.isfinite(capture.p_attack).all()
+
+
+def test_wants_captures(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="holds no capture"):
+        score_captures(tmp_path, make_scorer())

@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from flows.parquet_files import write_parquet
+from flows.schema import COMMON_NAMES
+from flows.table import FlowTable
+from helpers.flows import SHARED, needs_shared
+from training.dataset import read_labelled
+
+
+def written(path: Path, features: np.ndarray, labels: list[str], starts: list[int]) -> Path:
+    table = FlowTable.from_features(
+        features,
+        COMMON_NAMES,
+        "improved",
+        start_us=np.array(starts),
+        end_us=np.array(starts),
+        extras={"label": np.array(labels, object)},
+    )
+    write_parquet(table, path)
+    return path
+
+
+def test_sorts_by_start_and_drops_what_repeats(tmp_path: Path) -> None:
+    features = np.repeat(np.array([[3.0], [1.0], [3.0], [3.0], [2.0]]), 76, axis=1)
+    labels = ["DoS Hulk", "BENIGN", "DoS Hulk", "BENIGN", "Botnet"]
+    flows = read_labelled(written(tmp_path / "f.parquet", features, labels, [50, 40, 30, 20, 10]))
+    assert flows.features[:, 0].tolist() == [2.0, 3.0, 3.0, 1.0]
+    assert flows.codes.tolist() == [1, 0, 5, 0]
+    assert (flows.rows_read, flows.repeated, len(flows)) == (5, 1, 4)
+    assert (flows.names, flows.dialect) == (COMMON_NAMES, "improved")
+
+
+def test_names_a_label_that_is_not_in_the_table(tmp_path: Path) -> None:
+    path = written(tmp_path / "f.parquet", np.ones((1, 76)), ["Gremlins"], [1])
+    with pytest.raises(ValueError, match="unknown label 'Gremlins'"):
+        read_labelled(path)
+
+
+def test_wants_labels(tmp_path: Path) -> None:
+    write_parquet(FlowTable.from_features(np.ones((1, 76)), COMMON_NAMES, "improved"), tmp_path / "f.parquet")
+    with pytest.raises(ValueError, match=r"f.parquet: no flow has a label"):
+        read_labelled(tmp_path / "f.parquet")
+
+
+@needs_shared
+def test_reads_the_corrected_cic_ids2017() -> None:
+    flows = read_labelled(SHARED / "data" / "cic-ids2017-improved" / "flows.parquet")
+    assert (flows.rows_read, flows.repeated) == (56_277, 13_384)
+    counts = dict(zip(*np.unique(flows.codes, return_counts=True), strict=True))
+    assert (counts[0], counts[5], counts[13], counts[16]) == (7458, 7415, 13, 11)

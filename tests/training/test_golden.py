@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+import numpy as np
+
+from helpers.models import made_up_flows
+from training.golden import golden_rows, quantiles
+
+
+def test_rows_are_made_and_not_taken_from_the_data() -> None:
+    features, codes = made_up_flows(600)
+    rows = golden_rows(features, codes, 64, seed=1)
+    assert rows.shape == (64, 76)
+    assert not (rows[:, None] == features[None]).all(axis=2).any()
+    assert np.array_equal(rows, golden_rows(features, codes, 64, seed=1), equal_nan=True)
+
+
+def test_rows_hold_what_preprocessing_must_replace() -> None:
+    features, codes = made_up_flows(600)
+    rows = golden_rows(features, codes, 64, seed=1)
+    assert np.isnan(rows).any()
+    assert np.isposinf(rows).any()
+    assert np.isneginf(rows).any()
+    assert (rows < 0).any()
+
+
+def test_quantiles_are_one_row_a_feature() -> None:
+    found = quantiles(np.array([[0.0, 10.0], [1.0, 20.0], [2.0, 30.0]]), np.array([0.0, 0.5, 1.0]))
+    assert found.tolist() == [[0.0, 1.0, 2.0], [10.0, 20.0, 30.0]]

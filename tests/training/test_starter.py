@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from capture.files import read_capture
+from detection.package import load_package
+from detection.registry import STARTER
+from flows.labels import BY_CODE
+from flows.parquet_files import write_parquet
+from flows.schema import COMMON_NAMES
+from flows.table import FlowTable, concat_tables
+from helpers.models import CLASSES, made_up_flows
+from training.starter import main
+
+# MLflow's own, when mlflow.pyfunc is imported.
+pytestmark = pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType:UserWarning")
+
+REFERENCE = Path(__file__).resolve().parents[1] / "reference"
+DEMO = Path(__file__).resolve().parents[2] / "data" / "demo" / "demo.pcap"
+
+
+@dataclass
+class Inputs:
+    data: Path
+    captures: Path
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory: pytest.TempPathFactory) -> Inputs:
+    folder = tmp_path_factory.mktemp("inputs")
+    features, codes = made_up_flows(300)
+    labels = np.array([BY_CODE[code].name for code in codes.tolist()], object)
+    times = np.arange(300)
+    table = FlowTable.from_features(
+        features, COMMON_NAMES, "improved", start_us=times, end_us=times, extras={"label": labels}
+    )
+    write_parquet(table, folder / "flows.parquet")
+    for kind, names in (("benign", "0[1-5]*.pcap"), ("attack", "0[6-8]*.pcap")):
+        (folder / kind).mkdir()
+        for path in REFERENCE.glob(names):
+            shutil.copy(path, folder / kind)
+    return Inputs(folder / "flows.parquet", folder)
+
+
+@pytest.fixture(scope="module")
+def package(inputs: Inputs, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("models") / "starter"
+    main(inputs.data, inputs.captures, out)
+    return out
+
+
+def test_makes_a_package_that_serves(package: Path) -> None:
+    scorer = load_package(package)
+    assert scorer.record.classes == CLASSES
+    assert scorer.record.features == COMMON_NAMES
+    flagged = [
+        scorer.score(table).is_attack
+        for path in REFERENCE.glob("0[1-5]*.pcap")
+        for table in read_capture(path)
+    ]
+    assert np.concatenate(flagged).mean() <= 0.002
+
+
+def test_the_card_shows_what_was_measured(package: Path) -> None:
+    card, record = (package / "card.md").read_text(), load_package(package).record
+    assert f"{record.threshold:.6f}" in card
+    assert record.schema_id in card
+    assert f"| DoS Hulk | 30 | {record.figures['random split/DoS Hulk/precision']:.4f} |" in card
+    assert f"**{record.figures['attack captures/flagged of all flows']:.2%}** over flows" in card
+    for citation in ("ICISSP 2018", "WTMC 2021", "CNS 2022"):
+        assert citation in card
+
+
+def test_mlflow_finds_the_estimator_from_the_top(package: Path) -> None:
+    import mlflow.sklearn
+    import pandas as pd
+
+    pipeline = mlflow.sklearn.load_model(str(package))
+    features, _ = made_up_flows(20, seed=9)
+    theirs = pipeline.predict_proba(pd.DataFrame(features, columns=list(COMMON_NAMES)))
+    assert np.abs(load_package(package).probabilities(features) - theirs).max() <= 1e-12
+
+
+def test_the_served_files_can_be_made_again(package: Path, inputs: Inputs, tmp_path: Path) -> None:
+    main(inputs.data, inputs.captures, tmp_path / "again")
+    one, other = (
+        json.loads((folder / "manifest.json").read_text())["sha256"]
+        for folder in (package, tmp_path / "again")
+    )
+    for name in ("compiled/model.npz", "compiled/golden.npz", "record.json", "card.md"):
+        assert one[name] == other[name]
+
+
+def test_the_starter_that_ships_serves() -> None:
+    scorer = load_package(STARTER)
+    assert scorer.record.features == COMMON_NAMES
+    assert scorer.record.dialect == "improved"
+    assert scorer.record.classes[0] == 0
+    assert len(scorer.record.classes) == 16
+    assert "improved" in (STARTER / "card.md").read_text()
+
+
+def test_the_starter_that_ships_is_small_and_whole() -> None:
+    files = {path.relative_to(STARTER).as_posix(): path for path in STARTER.rglob("*") if path.is_file()}
+    assert sum(path.stat().st_size for path in files.values()) < 4_000_000
+    listed = json.loads(files.pop("manifest.json").read_text())["sha256"]
+    assert set(listed) == set(files)
+    assert {"MLmodel", "model/MLmodel", "model/model.skops", "card.md"} <= set(files)
+
+
+def test_the_starter_flags_few_benign_flows_by_its_own_card() -> None:
+    scorer, card = load_package(STARTER), (STARTER / "card.md").read_text()
+    row = re.search(r"\| benign \|.*", card)
+    assert row is not None
+    *_, of_all, of_scored, _ = (cell.strip() for cell in row[0].split("|"))
+    assert float(of_all.rstrip("%")) <= float(of_scored.rstrip("%")) <= 0.2
+    figures = scorer.record.figures
+    assert figures["benign captures/flagged of scored flows"] <= 0.002
+    assert figures["time-ordered split/macro f1"] > 0.8
+
+
+def test_the_starter_tells_the_demo_captures_attacks_from_the_rest() -> None:
+    verdicts = load_package(STARTER).score(concat_tables(read_capture(DEMO)))
+    assert verdicts.is_attack.any()
+    assert (~verdicts.is_attack & ~verdicts.insufficient).any()
