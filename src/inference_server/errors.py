@@ -99,7 +99,7 @@ class UnexpectedErrors:
             await self._app(scope, receive, noting_send)
         except Exception:
             request_id = uuid.uuid4().hex
-            logger.exception("request %s: %s %s failed", request_id, scope["method"], scope["path"])
+            logger.exception("request %s: %s %r failed", request_id, scope["method"], scope["path"])
             if started:
                 raise
             answer = OrjsonResponse(

@@ -32,9 +32,10 @@ COUNTERS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "flows_shed": ("Flows of captures that were not scored.", ("reason",)),
     "requested_flows_scored": ("Flows of requests that were scored.", ()),
     "predictions": ("Verdicts, by who asked (sidecar, demo, api).", ("source", "result", "label")),
-    "verdicts_unlogged": ("Verdicts that reached no log: the queue was full, or writing failed.", ()),
+    "verdicts_unlogged": ("Verdicts that reached no log: the queue was full, or the sink failed.", ()),
     "log_lines_written": ("Lines written to a log file.", ("file",)),
     "log_lines_lost": ("Lines that could not be written.", ("file",)),
+    "model_load_failures": ("How often the registry gave no model.", ()),
     "thread_restarts": ("How often a thread was started again after a failure.", ("thread",)),
 }
 GAUGES: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
@@ -108,6 +109,7 @@ def _samples(status: ServiceStatus) -> Iterable[Sample]:
     yield from _scoring_samples(status.scoring)
     sink = status.sink
     yield "model_loaded", (), float(status.scorer is not None)
+    yield "model_load_failures", (), status.model_load_failures
     yield "sink_queue_flows", (), sink.queued
     yield "verdicts_unlogged", (), sink.dropped
     for (source, label), flows in sink.verdicts.items():

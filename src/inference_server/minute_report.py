@@ -80,6 +80,9 @@ class MinuteReport:
     def _run(self) -> None:
         before = Totals.of(self._status())
         while not self._stop.wait(self._interval):
-            now = Totals.of(self._status())
-            logger.info("last %.0f s: %s", self._interval, now.since(before))
-            before = now
+            try:
+                now = Totals.of(self._status())
+                logger.info("last %.0f s: %s", self._interval, now.since(before))
+                before = now
+            except Exception:
+                logger.exception("no report for this minute")

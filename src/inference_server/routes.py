@@ -34,6 +34,10 @@ def _service(request: Request) -> Service:
     return service
 
 
+def _named(dialect: str | None) -> str | None:
+    return (dialect or "").strip().lower() or None
+
+
 @router.get("/", response_model=Message)
 async def root() -> Response:
     """Say that the server runs."""
@@ -71,7 +75,7 @@ async def predict(
     service.keys.check(request)
     body = await read_body(request)
     with service.metrics.prediction_latency.time():
-        answer = await service.predictor.predict(body, dialect or x_flow_dialect)
+        answer = await service.predictor.predict(body, _named(dialect) or _named(x_flow_dialect))
     return OrjsonResponse(answer)
 
 

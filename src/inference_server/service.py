@@ -27,7 +27,7 @@ from inference_server.settings import Settings
 from inference_server.status import ServiceStatus
 
 SIDECAR: Final = "sidecar"
-STOP_SECONDS: Final = 3.5
+STOP_SECONDS: Final = 3.0
 logger = logging.getLogger(__name__)
 
 
@@ -75,6 +75,7 @@ class Service:
         return ServiceStatus(
             scorer=self.worker.scorer,
             model_error=self.loader.error,
+            model_load_failures=self.loader.failures,
             capture=self.capture.status(),
             scoring=self.worker.counters(),
             scoring_running=self.worker.running,

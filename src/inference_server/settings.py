@@ -100,6 +100,13 @@ class Settings(BaseSettings):
     def _names_a_model(cls, value: str) -> str:
         return str(parse_model_uri(value))
 
+    @field_validator("sensor_id")
+    @classmethod
+    def _is_not_the_demo(cls, value: str) -> str:
+        if value == "demo":
+            raise ValueError("demo marks the flows of the demo capture")
+        return value
+
     @field_validator("log_dir", "state_dir")
     @classmethod
     def _absolute(cls, value: Path) -> Path:

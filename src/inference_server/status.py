@@ -18,6 +18,7 @@ class ServiceStatus:
     Attributes:
         scorer: the model that serves, None before there is one.
         model_error: why none serves, None when one does.
+        model_load_failures: how often the registry gave none.
         capture: live capture.
         scoring: the scoring thread's counters.
         scoring_running: that thread is alive.
@@ -27,6 +28,7 @@ class ServiceStatus:
 
     scorer: Scorer | None
     model_error: str | None
+    model_load_failures: int
     capture: CaptureStatus
     scoring: WorkerCounters
     scoring_running: bool

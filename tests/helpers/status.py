@@ -58,6 +58,7 @@ def make_status(scorer: Any, **changes: Any) -> ServiceStatus:
     well = ServiceStatus(
         scorer=scorer,
         model_error=None,
+        model_load_failures=0,
         capture=CaptureStatus(enabled=True, error=None, interfaces=(INTERFACE,)),
         scoring=WORKER,
         scoring_running=True,

@@ -148,7 +148,7 @@ def test_what_stock_cicflowmeter_posts(client: httpx.Client) -> None:
 def test_a_dialect_the_model_was_not_trained_on(client: httpx.Client) -> None:
     (warning,) = _predict(client, record(), params={"dialect": "cic-2017"})["warnings"]
     assert "trained on dialect improved" in warning
-    assert _predict(client, record(), params={"dialect": "improved"})["warnings"] == []
+    assert _predict(client, record(), params={"dialect": " Improved"})["warnings"] == []
 
 
 def test_an_unknown_dialect(client: httpx.Client) -> None:

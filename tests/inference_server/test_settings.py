@@ -66,6 +66,8 @@ def test_lists(monkeypatch: pytest.MonkeyPatch) -> None:
         ("CAPTURE_SILENCE_SECONDS", "-1"),
         ("CLOSE_LINGER", "nan"),
         ("DEMO", "2"),
+        ("SENSOR_ID", "demo"),
+        ("MLFLOW_MODEL_NAME", "ml-ids"),
     ],
 )
 def test_a_wrong_value_names_variable_value_and_expectation(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -60,6 +61,17 @@ def test_demo_flows_reach_the_logs(tmp_path: Path, champion_state: Path) -> None
     lines = [line for text in texts for line in text.splitlines()]
     assert len(lines) == int(flows) > 0
     assert all('"sensor":"demo"' in line and '"source":"demo"' in line for line in lines)
+
+
+def test_the_first_start_shows_attacks(tmp_path: Path) -> None:
+    with running(["ml-ids", "serve", "--port", "0"], tmp_path, **NO_CAPTURE | {"DEMO": "1"}) as service:
+        wait_until(service.ready)
+        positives = tmp_path / "logs" / "positive_predictions.log"
+        wait_until(lambda: positives.exists() and len(positives.read_text().splitlines()) > 100)
+        lines = [json.loads(line) for line in positives.read_text().splitlines()]
+    assert {line["sensor"] for line in lines} == {"demo"}
+    assert {"Portscan", "DoS Hulk", "SSH-Patator"} <= {line["label"] for line in lines}
+    assert "registered the starter model as ml-ids version 1, @champion" in service.output.read_text()
 
 
 def test_plain_uvicorn_serves_the_same(tmp_path: Path, champion_state: Path) -> None:
