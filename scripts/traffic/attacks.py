@@ -9,9 +9,9 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 
-from traffic.session import LINUX_SERVER, SCANNER, Conversation, Host, Stack
+from traffic.session import LINUX_SERVER, OLDER_LINUX, SCANNER, Conversation, Host, Stack
 
-ATTACKER = Host("203.0.113.66")
+ATTACKER = Host("203.0.113.66", OLDER_LINUX)
 SCAN_HOST = Host("203.0.113.67", SCANNER)
 VICTIM = Host("198.51.100.10", LINUX_SERVER)
 SHELL_VICTIM = Host(VICTIM.address, Stack(28960, 247))

@@ -96,7 +96,7 @@ def _record(rng: random.Random, kind: int, size: int) -> bytes:
 
 
 def shell(rng: random.Random, start_us: int, count: int = 2) -> Iterator[Conversation]:
-    """Someone types in an SSH-like session: one small record a key, its echo, now and then a screen."""
+    """Someone types in an SSH-like session: a small record a key, its echo, sometimes a screen or a pause."""
     for number in range(count):
         talk = Conversation(
             rng, CLIENTS[2], SHELL, rng.randrange(40000, 60000), 22, start_us + number * 9_000_000
@@ -116,7 +116,12 @@ def shell(rng: random.Random, start_us: int, count: int = 2) -> Iterator[Convers
             talk.say(True, rng.randbytes(client_size), rng.randrange(900, 9_000))
             talk.say(False, rng.randbytes(server_size), round_trip + rng.randrange(900, 30_000), ack_gap=60)
         for _ in range(rng.randrange(90, 140)):
-            talk.say(True, rng.randbytes(36), rng.randrange(70_000, 900_000))
+            thinks = rng.random() < 0.06
+            talk.say(
+                True,
+                rng.randbytes(36),
+                rng.randrange(5_200_000, 9_000_000) if thinks else rng.randrange(70_000, 600_000),
+            )
             echo = 36 if rng.random() < 0.9 else rng.randrange(200, 1_400)
             talk.say(False, rng.randbytes(echo), round_trip, ack_gap=rng.randrange(40, 300))
         talk.close(True, round_trip)

@@ -27,7 +27,8 @@ class Stack:
     bare_syn: bool = False
 
 
-LINUX = Stack(29200, 229)
+LINUX = Stack(64240, 502)
+OLDER_LINUX = Stack(29200, 229)
 LINUX_SERVER = Stack(28960, 235)
 WINDOWS = Stack(8192, 256, timestamps=False, scale=8)
 SCANNER = Stack(1024, 1024, timestamps=False, bare_syn=True)

@@ -119,8 +119,8 @@ def _columns(table: FlowTable, verdicts: Verdicts) -> pa.Table:
             pa.array(table.protocol, mask=table.protocol == UNKNOWN_PROTOCOL),
             pa.array(table.start_us, mask=table.start_us == UNKNOWN_TIME).cast(SCHEMA.field("start").type),
             label_names(verdicts),
-            pa.array(verdicts.p_attack),
-            pa.array(verdicts.p_label),
+            pa.array(verdicts.p_attack, mask=np.isnan(verdicts.p_attack)),
+            pa.array(verdicts.p_label, mask=np.isnan(verdicts.p_label)),
         ],
         schema=SCHEMA,
     )

@@ -78,6 +78,9 @@ def test_one_row_a_flow_with_the_scorers_own_answers(tmp_path: Path, package: Pa
     assert list(rows) == COLUMNS
     assert Counter(rows["label"]) == expected_labels(package)
     assert set(rows["capture"]) == {str(DEMO)}
+    unjudged = rows["label"] == "insufficient"
+    assert unjudged.any()
+    assert rows["p_attack"].isna().tolist() == unjudged.tolist()
     start = rows["start"].astype(str).str.replace("T", " ")
     assert start.str.match(r"2026-01-05 09:0\d:\d\d\.\d{3,6}(Z|\+00:00)").all()
 
@@ -113,7 +116,7 @@ def test_summary_counts_every_label(tmp_path: Path, package: Path) -> None:
         [line] = [line for line in result.stdout.splitlines() if f" {label} " in line]
         assert f" {count} " in line
     assert f"{expected.total()}" in result.stdout
-    assert "3,419 packets" in result.stdout
+    assert "3,410 packets" in result.stdout
     assert "ml-ids version 1, threshold 0.5" in result.stdout.replace("\n", " ")
 
 
