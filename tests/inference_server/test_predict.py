@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -8,12 +9,17 @@ import httpx
 import jsonschema
 import pytest
 
+from alerting.prediction_log import PredictionLog
+from alerting.sink import Sink
+from detection.worker import ScoringWorker
 from flows.schema import COMMON
 from helpers.cicflowmeter import posted_record
-from helpers.flows import record
-from helpers.models import typical_flow
+from helpers.flows import flow_table, record
+from helpers.models import make_scorer, typical_flow
 from helpers.server import wait_until
 from inference_server.api_models import Predictions
+from inference_server.errors import BusyError, ModelNotAvailableError
+from inference_server.predict import Predictor
 
 HULK, PORTSCAN = 5, 17
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "verdict.schema.json").read_text())
@@ -156,6 +162,29 @@ def test_an_unknown_dialect(client: httpx.Client) -> None:
     assert "klingon" in problem["detail"]
     assert "improved, " in problem["detail"]
     assert "python-cicflowmeter" in problem["detail"]
+
+
+def _predictor(worker: ScoringWorker, logs: Path) -> Predictor:
+    return Predictor(worker, Sink(PredictionLog(logs)), sensor="sensor-1", model_error=lambda: "loading")
+
+
+def test_a_full_queue_asks_to_come_back(tmp_path: Path) -> None:
+    worker = ScoringWorker(lambda table, verdicts: None, capacity=1)
+    worker.scorer = make_scorer()
+    worker.submit(flow_table(1))
+    with pytest.raises(BusyError, match="send again"):
+        asyncio.run(_predictor(worker, tmp_path).predict(json.dumps(record()).encode(), None))
+
+
+def test_a_worker_that_stops_serves_no_model(tmp_path: Path) -> None:
+    worker = ScoringWorker(lambda table, verdicts: None)
+    predictor = _predictor(worker, tmp_path)
+    with pytest.raises(ModelNotAvailableError, match="Model not available: loading"):
+        asyncio.run(predictor.predict(json.dumps(record()).encode(), None))
+    worker.scorer = make_scorer()
+    worker.stop(1)
+    with pytest.raises(ModelNotAvailableError, match="Model not available: the service is stopping"):
+        asyncio.run(predictor.predict(json.dumps(record()).encode(), None))
 
 
 def test_keys(serve: Any) -> None:
