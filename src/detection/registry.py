@@ -83,7 +83,7 @@ def _resolve(client: MlflowClient, wanted: ModelUri) -> ModelVersion | None:
     if wanted.kind == "alias":
         models = client.search_registered_models(f"name = '{wanted.name}'")
         number = models[0].aliases.get(wanted.value) if models else None
-        return None if number is None else client.get_model_version(wanted.name, number)
+        return None if number is None else client.get_model_version(wanted.name, str(number))
     versions = _versions(client, wanted.name)
     if wanted.kind == "version":
         versions = [version for version in versions if int(version.version) == int(wanted.value)]

@@ -62,37 +62,6 @@ def test_first_start_registers_the_starter(tmp_path: Path, starter: Path) -> Non
     assert len(client.search_model_versions("name = 'ml-ids'")) == 1
 
 
-def test_the_registry_shows_card_figures_and_tags(state: Path) -> None:
-    client = open_client(embedded_uri(state))
-    version = client.get_model_version_by_alias("ml-ids", "champion")
-    record = make_record()
-    assert version.description == "# A model of made-up flows\n"
-    assert version.tags == {"dialect": "improved", "schema_id": record.schema_id, "threshold": "0.5"}
-    run = client.get_run(version.run_id)
-    assert run.info.status == "FINISHED"
-    assert run.data.metrics == record.figures
-    assert run.data.params["classes"] == "Benign, DoS Hulk, Portscan"
-    assert str(state) in run.info.artifact_uri.replace("%20", " ")
-    assert {file.path for file in client.list_artifacts(version.run_id, "package")} >= {
-        "package/card.md",
-        "package/model",
-        "package/compiled",
-    }
-
-
-def test_a_long_card_is_shortened_at_a_paragraph(tmp_path: Path, starter: Path) -> None:
-    package = tmp_path / "package"
-    shutil.copytree(starter, package)
-    (package / "card.md").write_text("# Long\n\n" + "A line that says something.\n\n" * 400)
-    client = open_client(embedded_uri(tmp_path))
-    register_package(client, package, "long", alias="champion", artifacts=(tmp_path / "files").as_uri())
-    description = client.get_model_version("long", "1").description
-    assert len(description) <= 5000
-    kept, rest = description.rsplit("\n\n", 1)
-    assert kept.endswith("something.")
-    assert rest == "The rest stands in package/card.md of the run's artifacts.\n"
-
-
 @pytest.mark.parametrize(
     ("model_uri", "version"),
     [

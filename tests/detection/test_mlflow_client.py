@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from detection.mlflow_client import DEFAULTS, open_client, registry_errors
+
+
+def test_mlflow_is_kept_quiet_unless_the_environment_says_otherwise(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in DEFAULTS:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "7")
+    client = open_client(f"sqlite:///{tmp_path}/mlflow.db")
+    assert client.search_registered_models() == []
+    assert {name: os.environ[name] for name in DEFAULTS} == DEFAULTS | {"MLFLOW_HTTP_REQUEST_TIMEOUT": "7"}
+    assert client.tracking_uri == f"sqlite:///{tmp_path}/mlflow.db"
+
+
+def test_errors_name_the_registry_in_one_line() -> None:
+    with (
+        pytest.raises(
+            ConnectionError, match=r"registry http://r cannot be used \(refused\): check MLFLOW_TRACKING_URI"
+        ) as raised,
+        registry_errors("http://r"),
+    ):
+        raise OSError("refused\nand more")
+    assert "\n" not in str(raised.value)
+
+
+def test_mistakes_of_our_own_pass() -> None:
+    with pytest.raises(ZeroDivisionError), registry_errors("http://r"):
+        raise ZeroDivisionError
