@@ -84,8 +84,11 @@ class InterfaceCapture:
             except Exception as error:
                 was_running, self._running = self._running, False
                 delay = shortest if was_running else min(delay * 2, longest)
-                self._error = self._explain(error)
-                logger.error("capture of %s: %s; trying again in %.0f s", self.interface, self._error, delay)
+                explained = self._explain(error)
+                # A missing interface is told once, not at every attempt.
+                if explained != self._error:
+                    logger.error("capture of %s: %s; trying again", self.interface, explained)
+                self._error = explained
             if not self._stopping.wait(delay):
                 self._restarts += 1
         self._running = False

@@ -19,8 +19,8 @@ class Verdicts:
 
     Attributes:
         code: int32, n; class code, 0 (benign) below the threshold and for insufficient flows.
-        p_attack: float64, n; 1 - P(benign).
-        p_label: float64, n; the probability of the class in `code`.
+        p_attack: float64, n; 1 - P(benign), NaN where insufficient.
+        p_label: float64, n; the probability of the class in `code`, NaN where insufficient.
         insufficient: bool, n; the model knows nothing of such flows (one packet, no duration).
         threshold: the operating threshold on `p_attack`.
         model_name, model_version: what answered.

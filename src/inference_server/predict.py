@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import queue
+import secrets
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Final, ParamSpec, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from alerting.sink import Sink
 from detection.scorer import ModelUnavailableError, Scorer
@@ -35,6 +40,9 @@ class Predictor:
         self._sink = sink
         self._sensor = sensor
         self._model_error = model_error
+        # As captured flows': those of one run and of two runs differ.
+        self._uids = threading.Lock()
+        self._next_uid = secrets.randbits(31) << 32
 
     async def predict(self, body: bytes, dialect: str | None) -> dict[str, Any]:
         """Return the answer to a request's body; `dialect` None means the model's.
@@ -65,7 +73,14 @@ class Predictor:
             ) from None
         except ValueError as error:
             raise UnprocessableError(str(error)) from None
-        return ParsedRecords(replace(parsed.table, sensor=self._sensor), parsed.warnings), scorer
+        table = replace(parsed.table, sensor=self._sensor, flow_uid=self._take_uids(len(parsed.table)))
+        return ParsedRecords(table, parsed.warnings), scorer
+
+    def _take_uids(self, count: int) -> NDArray[np.uint64]:
+        with self._uids:
+            first = self._next_uid
+            self._next_uid += count
+        return np.arange(first, first + count, dtype=np.uint64)
 
     async def _score(self, parsed: ParsedRecords) -> Verdicts:
         try:

@@ -80,7 +80,8 @@ class Settings(BaseSettings):
     )
     demo: bool | None = Field(
         None,
-        description="`1` replays the demo capture at every start, `0` never; unset: once, not in a container",
+        description="`1` replays the demo capture at every start, `0` never; unset: once; "
+        "never where ML_IDS_CONTAINER is set",
     )
 
     @field_validator("cic_interface", "api_keys", mode="before")

@@ -10,8 +10,7 @@ from flows.table import FlowTable
 from flows.verdicts import Verdicts
 from helpers.models import make_scorer
 from helpers.server import wait_until
-from inference_server import demo
-from inference_server.demo import CAPTURE, MARKER, SENSOR, Demo
+from inference_server.demo import CAPTURE, CONTAINER_VARIABLE, MARKER, SENSOR, Demo
 from inference_server.settings import Settings
 
 SMALL_CAPTURE = Path(__file__).parents[1] / "reference" / "01_tcp_fin.pcap"
@@ -19,7 +18,7 @@ SMALL_CAPTURE = Path(__file__).parents[1] / "reference" / "01_tcp_fin.pcap"
 
 @pytest.fixture(autouse=True)
 def _on_a_plain_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(demo, "CONTAINER_MARKS", ())
+    monkeypatch.delenv(CONTAINER_VARIABLE, raising=False)
 
 
 def _worker(scored: list[FlowTable], **options: int) -> ScoringWorker:
@@ -50,7 +49,7 @@ def test_first_start_replays_the_capture_once(tmp_path: Path) -> None:
 
 
 def test_nothing_is_shed_however_small_the_queue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(demo, "PORTION", 2)
+    monkeypatch.setattr("inference_server.demo.PORTION", 2)
     scored: list[FlowTable] = []
     worker = _worker(scored, capacity=2)
     _demo(tmp_path, worker, capture=SMALL_CAPTURE.with_name("06_noise.pcap")).start()
@@ -61,7 +60,7 @@ def test_nothing_is_shed_however_small_the_queue(tmp_path: Path, monkeypatch: py
     assert counters.captured == sum(map(len, scored)) > 2
 
 
-def test_when_it_is_due(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_when_it_is_due(tmp_path: Path) -> None:
     worker = ScoringWorker(lambda table, verdicts: None)
     assert _demo(tmp_path, worker).due()
     assert not _demo(tmp_path, worker, wanted=False).due()
@@ -72,13 +71,11 @@ def test_when_it_is_due(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     assert _demo(tmp_path, worker, wanted=True).due()
 
 
-def test_never_by_itself_in_a_container(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    mark = tmp_path / ".dockerenv"
-    mark.touch()
-    monkeypatch.setattr(demo, "CONTAINER_MARKS", (mark,))
+def test_never_in_a_sensors_container(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(CONTAINER_VARIABLE, "1")
     worker = ScoringWorker(lambda table, verdicts: None)
     assert not _demo(tmp_path, worker).due()
-    assert _demo(tmp_path, worker, wanted=True).due()
+    assert not _demo(tmp_path, worker, wanted=True).due()
 
 
 def test_a_file_that_is_no_capture_is_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
