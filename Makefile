@@ -5,6 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.setup-complete
 
 STATE_DIR ?= $(CURDIR)/var
+MLFLOW_UI_PORT ?= 5000
 MLFLOW_TRACKING_URI ?= sqlite:///$(abspath $(STATE_DIR))/mlflow.db
 
 .DEFAULT_GOAL := help
@@ -46,7 +47,9 @@ verify: setup  ## lint, all tests, also the slow ones, and the benchmarks
 	$(BIN)/python scripts/verify.py
 
 mlflow-ui: setup  ## the model registry on http://127.0.0.1:5000, beside the running service
-	@exec $(BIN)/mlflow ui --backend-store-uri "$(MLFLOW_TRACKING_URI)" --host 127.0.0.1 --port 5000 --workers 1
+	@MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false MLFLOW_DISABLE_TELEMETRY=true exec $(BIN)/mlflow ui \
+	  --backend-store-uri "$(MLFLOW_TRACKING_URI)" --artifacts-destination "$(STATE_DIR)/mlartifacts" \
+	  --host 127.0.0.1 --port $(MLFLOW_UI_PORT) --workers 1
 
 requirements: setup  ## compile requirements.txt from pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --all-extras --python-version 3.11 \
