@@ -12,6 +12,7 @@ from typing import Any, Final
 from capture.decode import PROTOCOL_TCP
 from capture.layout import Counter, FlowState, MeterState, Number, Rule
 from capture.rules import FLOW_TIMEOUT_US
+from capture.update import RST
 from flows.jit import inlined
 from flows.table import EndReason
 
@@ -35,7 +36,7 @@ _REASON_IDLE: Final = int(EndReason.IDLE)
 def closing_reason(flow: Any, otherwise: Number) -> Number:
     """Return RST or FIN when the connection was closed so, else `otherwise`."""
     if flow.protocol == PROTOCOL_TCP:
-        if flow.fwd.rst + flow.bwd.rst + flow.first_rst > 0:
+        if flow.fwd.rst + flow.bwd.rst > 0 or flow.first_flags & RST:
             return _REASON_RST
         if flow.fwd.fin > 0 and flow.bwd.fin > 0:
             return _REASON_FIN

@@ -11,6 +11,7 @@ from capture.blocks import BlockReader
 from capture.meter import FlowMeter
 from capture.rules import LiveRules
 from capture.status import MeterCounters
+from flows.dialects import IMPROVED
 from flows.table import FlowTable
 
 logger = logging.getLogger(__name__)
@@ -29,7 +30,12 @@ class CaptureFile:
     """
 
     def __init__(
-        self, path: str | PathLike[str], *, live_rules: LiveRules | None = None, sensor: str = ""
+        self,
+        path: str | PathLike[str],
+        *,
+        dialect: str = IMPROVED,
+        live_rules: LiveRules | None = None,
+        sensor: str = "",
     ) -> None:
         """Name the file; nothing is read yet.
 
@@ -40,7 +46,7 @@ class CaptureFile:
         self.size = self.path.stat().st_size
         self.problem: str | None = None
         self._live_rules = live_rules
-        self._meter = FlowMeter(live_rules=live_rules, sensor=sensor, interface=self.path.name)
+        self._meter = FlowMeter(dialect, live_rules=live_rules, sensor=sensor, interface=self.path.name)
 
     def counters(self) -> MeterCounters:
         """Return the meter's counters."""
@@ -71,6 +77,7 @@ class CaptureFile:
 def read_capture(
     path: str | PathLike[str],
     *,
+    dialect: str = IMPROVED,
     live_rules: LiveRules | None = None,
     sensor: str = "",
     progress: Callable[[int], None] | None = None,
@@ -81,6 +88,7 @@ def read_capture(
 
     Args:
         path: the file.
+        dialect: whose rules measure.
         live_rules: expiry as on a live interface; None for the dialect's own rules.
         sensor: name that the tables carry.
         progress: called with the bytes read so far.
@@ -89,7 +97,7 @@ def read_capture(
         OSError: the file cannot be read.
         ValueError: it is not a pcap or pcapng capture.
     """
-    capture = CaptureFile(path, live_rules=live_rules, sensor=sensor)
+    capture = CaptureFile(path, dialect=dialect, live_rules=live_rules, sensor=sensor)
     yield from capture.tables(progress)
     if capture.problem is not None:
         logger.warning("%s; flows up to there were metered", capture.problem)

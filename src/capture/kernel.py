@@ -1,7 +1,7 @@
-"""The metering kernel: packets in, finished flows out, in dialect `improved`.
+"""The metering kernel: packets in, finished flows out, by the rules of one dialect.
 
-A flow ends when a SYN follows its close or a packet comes more than 120 s after its start; under live
-rules also when time passes. Live rules are decided by packet times alone, so that a wire and the
+A flow ends when its dialect says that it closed, or when a packet comes more than 120 s after its start;
+under live rules also when time passes. Live rules are decided by packet times alone, so that a wire and the
 file recorded from it give the same flows, however late the clock is looked at.
 """
 
@@ -12,13 +12,15 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from capture.decode import PROTOCOL_ICMP, PROTOCOL_TCP, decode
+from capture.decode import PROTOCOL_ICMP, PROTOCOL_TCP, PROTOCOL_UDP, decode
+from capture.dialects import Close
 from capture.expiry import closing_reason, deadline, schedule, unschedule, wheel_position
 from capture.features import write_features
 from capture.flow_table import find_row, insert_row, key_tag, remove_row
 from capture.layout import Counter, FlowState, MeterState, Number, PacketIndex, Rule, TcpState
+from capture.retransmission import count_repeated
 from capture.rules import FLOW_TIMEOUT_US
-from capture.update import ACK, FIN, RST, SYN, add_packet, start_flow
+from capture.update import ACK, FIN, RST, SYN, add_packet, is_forward, start_flow
 from flows.jit import inlined, kernel
 from flows.table import EndReason
 
@@ -41,7 +43,19 @@ _HAND: Final = int(Counter.EVICTION_HAND)
 _NEWEST: Final = int(Counter.NEWEST)
 _IGNORED: Final = int(Counter.IGNORED_BASE)
 _EMITTED: Final = int(Counter.EMITTED_BASE)
+_DROPPED: Final = int(Counter.DROPPED)
+_STALE_TCP_HEADER: Final = int(Counter.STALE_TCP_HEADER)
 _RULE_LIVE: Final = int(Rule.LIVE)
+_CLOSE: Final = int(Rule.CLOSE)
+_DROPS_SINGLE_PACKETS: Final = int(Rule.DROPS_SINGLE_PACKETS)
+_RELABELS_LATE: Final = int(Rule.RELABELS_LATE)
+_DATAGRAMS_STAY: Final = int(Rule.DATAGRAMS_STAY)
+_STALE_UDP_HEADER: Final = int(Rule.STALE_UDP_HEADER)
+_SYN_ACK_REVERSES: Final = int(Rule.SYN_ACK_REVERSES)
+_COUNTS_RETRANSMISSIONS: Final = int(Rule.COUNTS_RETRANSMISSIONS)
+_AT_NEXT_SYN: Final = int(Close.NEXT_SYN)
+_AT_FIRST_FIN: Final = int(Close.FIRST_FIN)
+_AT_BACKWARD_FIN: Final = int(Close.BACKWARD_FIN)
 _MAX_FLOWS: Final = int(Rule.MAX_FLOWS)
 _OPEN: Final = int(FlowState.OPEN)
 _CLOSED: Final = int(FlowState.CLOSED)
@@ -58,7 +72,13 @@ _REASON_FLUSH: Final = int(EndReason.FLUSH)
 
 
 @inlined
-def _emit(state: MeterState, flow: Any, reason: Number) -> None:
+def _emit(state: MeterState, row: Number, reason: Number) -> None:
+    """Write a flow out, or drop it where the dialect drops flows of one packet."""
+    flow = state.flows[row]
+    state.counters[_LIVE_FLOWS] -= 1
+    if state.rules[_DROPS_SINGLE_PACKETS] and flow.fwd.lengths.count + flow.bwd.lengths.count == 1:
+        state.counters[_DROPPED] += 1
+        return
     at = state.counters[_OUTPUT]
     out = state.out[at]
     out.src_hi = flow.src_hi
@@ -72,10 +92,10 @@ def _emit(state: MeterState, flow: Any, reason: Number) -> None:
     out.dst_port = flow.dst_port
     out.protocol = flow.protocol
     out.end_reason = reason
-    write_features(flow, state.out_features[at])
+    connection = state.connections[row if state.rules[_COUNTS_RETRANSMISSIONS] else 0]
+    write_features(flow, connection, state.out_features[at], state.rules)
     state.counters[_OUTPUT] = at + 1
     state.counters[_EMITTED + reason] += 1
-    state.counters[_LIVE_FLOWS] -= 1
 
 
 @inlined
@@ -88,13 +108,14 @@ def _forget(state: MeterState, row: Number) -> None:
 
 
 @inlined
-def _settle(state: MeterState, flow: Any, now: Number) -> bool:
+def _settle(state: MeterState, row: Number, now: Number) -> bool:
     """Let time pass for one row; return whether nothing of it is left."""
+    flow = state.flows[row]
     if flow.state == _OPEN:
         due, reason = deadline(flow, state)
         if now <= due:
             return False
-        _emit(state, flow, reason)
+        _emit(state, row, reason)
         if reason in (_REASON_FIN, _REASON_RST):
             flow.state = _CLOSED
         elif reason == _REASON_TIMEOUT:
@@ -118,7 +139,7 @@ def _evict(state: MeterState) -> None:
             oldest = hand
     state.counters[_HAND] = hand
     if state.flows[oldest].state == _OPEN:
-        _emit(state, state.flows[oldest], _REASON_EVICTED)
+        _emit(state, oldest, _REASON_EVICTED)
     _forget(state, oldest)
 
 
@@ -136,15 +157,19 @@ def _new_row(state: MeterState) -> Number:
 
 
 @inlined
-def _take_labels(flow: Any, packet: Any) -> None:
-    flow.src_hi = packet.src_hi
-    flow.src_lo = packet.src_lo
-    flow.dst_hi = packet.dst_hi
-    flow.dst_lo = packet.dst_lo
-    flow.src_port = packet.src_port
-    flow.dst_port = packet.dst_port
+def _take_labels(state: MeterState, row: Number, packet: Any) -> None:
+    """Take source and destination from a packet that begins a connection."""
+    flow = state.flows[row]
     flow.protocol = packet.protocol
     flow.earlier_duration = 0
+    if state.rules[_SYN_ACK_REVERSES] and packet.tcp_flags & SYN and packet.tcp_flags & ACK:
+        flow.src_hi, flow.src_lo, flow.src_port = packet.dst_hi, packet.dst_lo, packet.dst_port
+        flow.dst_hi, flow.dst_lo, flow.dst_port = packet.src_hi, packet.src_lo, packet.src_port
+    else:
+        flow.src_hi, flow.src_lo, flow.src_port = packet.src_hi, packet.src_lo, packet.src_port
+        flow.dst_hi, flow.dst_lo, flow.dst_port = packet.dst_hi, packet.dst_lo, packet.dst_port
+    if state.rules[_COUNTS_RETRANSMISSIONS]:
+        state.connections[row].id = np.uint64(state.counters[_NEXT_UID])
 
 
 @inlined
@@ -154,30 +179,55 @@ def _begin(state: MeterState, row: Number, packet: Any) -> None:
     state.counters[_NEXT_UID] += 1
     state.counters[_OPENED] += 1
     state.counters[_LIVE_FLOWS] += 1
-    start_flow(flow, packet)
+    if state.rules[_COUNTS_RETRANSMISSIONS]:
+        state.connections[row].fwd_repeated = 0
+        state.connections[row].bwd_repeated = 0
+        count_repeated(state, row, packet)
+    start_flow(flow, packet, state.rules)
     if state.rules[_RULE_LIVE]:
         schedule(state, row)
 
 
 @inlined
-def _open(state: MeterState, tag: np.uint64, packet: Any) -> None:
-    row = _new_row(state)
-    flow = state.flows[row]
-    flow.tag = tag
-    insert_row(state.slots, tag, row)
-    _take_labels(flow, packet)
+def _begin_connection(state: MeterState, row: Number, packet: Any) -> None:
+    _take_labels(state, row, packet)
     _begin(state, row, packet)
 
 
 @inlined
-def _continue(state: MeterState, row: Number, packet: Any) -> None:
-    """Begin the next flow of a connection that the time-out cut: it keeps source and destination."""
+def _open(state: MeterState, tag: np.uint64, packet: Any) -> None:
+    row = _new_row(state)
+    state.flows[row].tag = tag
+    insert_row(state.slots, tag, row)
+    _begin_connection(state, row, packet)
+
+
+@inlined
+def _begin_late(state: MeterState, row: Number, packet: Any) -> None:
+    """Begin with the packet counted as forward, then put the old source and destination back."""
     flow = state.flows[row]
-    if flow.protocol == PROTOCOL_TCP:
+    src_hi, src_lo, src_port = flow.src_hi, flow.src_lo, flow.src_port
+    dst_hi, dst_lo, dst_port = flow.dst_hi, flow.dst_lo, flow.dst_port
+    _begin_connection(state, row, packet)
+    flow.src_hi, flow.src_lo, flow.src_port = src_hi, src_lo, src_port
+    flow.dst_hi, flow.dst_lo, flow.dst_port = dst_hi, dst_lo, dst_port
+
+
+@inlined
+def _continue(state: MeterState, row: Number, packet: Any) -> None:
+    """Begin the next flow of a connection that the time-out cut."""
+    flow = state.flows[row]
+    if state.rules[_RELABELS_LATE]:
+        _begin_late(state, row, packet)
+        return
+    stays = flow.protocol == PROTOCOL_TCP
+    if state.rules[_DATAGRAMS_STAY] and flow.protocol == PROTOCOL_UDP:
+        stays = packet.ts - flow.last <= FLOW_TIMEOUT_US
+    if stays:
         flow.earlier_duration += packet.ts - flow.start
+        _begin(state, row, packet)
     else:
-        _take_labels(flow, packet)
-    _begin(state, row, packet)
+        _begin_connection(state, row, packet)
 
 
 @inlined
@@ -192,6 +242,35 @@ def _follow_tcp(flow: Any, flags: Number) -> None:
 
 
 @inlined
+def _add_or_close(state: MeterState, row: Number, packet: Any) -> bool:
+    """Add a packet to a flow and end it if the dialect ends it there; return whether it counted."""
+    flow = state.flows[row]
+    flags = packet.tcp_flags
+    closes = False
+    if state.rules[_CLOSE] == _AT_FIRST_FIN:
+        closes = flags & FIN != 0
+    elif state.rules[_CLOSE] == _AT_BACKWARD_FIN:
+        if flags & FIN and is_forward(flow, packet):
+            if flow.tcp_state == _FIRST_FIN:
+                return False
+            flow.tcp_state = _FIRST_FIN
+        else:
+            closes = flags & (FIN | RST) != 0
+    add_packet(flow, packet, state.rules, closes and state.rules[_CLOSE] == _AT_FIRST_FIN)
+    if state.rules[_COUNTS_RETRANSMISSIONS]:
+        count_repeated(state, row, packet)
+    if closes:
+        _emit(state, row, _REASON_FIN if flags & FIN else _REASON_RST)
+        _forget(state, row)
+    elif flags & (FIN | RST | ACK):
+        if state.rules[_CLOSE] == _AT_NEXT_SYN:
+            _follow_tcp(flow, flags)
+        if flags & (FIN | RST) and state.rules[_RULE_LIVE]:
+            schedule(state, row)
+    return True
+
+
+@inlined
 def _other_icmp(flow: Any, packet: Any) -> bool:
     return bool(
         flow.protocol == PROTOCOL_ICMP
@@ -202,35 +281,28 @@ def _other_icmp(flow: Any, packet: Any) -> bool:
 
 @inlined
 def _meter_known(state: MeterState, row: Number, packet: Any) -> bool:
-    """Give a packet to the flow of its row; return whether it was in time."""
+    """Give a packet to the flow of its row; return whether it counted there."""
     flow = state.flows[row]
     if state.rules[_RULE_LIVE]:
-        if _settle(state, flow, packet.ts):
-            _take_labels(flow, packet)
-            _begin(state, row, packet)
+        if _settle(state, row, packet.ts):
+            _begin_connection(state, row, packet)
             return True
         if flow.state == _CLOSED:
             if packet.tcp_flags & SYN == 0:
                 return False
-            _take_labels(flow, packet)
-            _begin(state, row, packet)
+            _begin_connection(state, row, packet)
             return True
         if flow.state == _CAPPED:
             _continue(state, row, packet)
             return True
     if (flow.tcp_state == _READY and packet.tcp_flags & SYN) or _other_icmp(flow, packet):
-        _emit(state, flow, closing_reason(flow, _REASON_TIMEOUT))
-        _take_labels(flow, packet)
-        _begin(state, row, packet)
+        _emit(state, row, closing_reason(flow, _REASON_TIMEOUT))
+        _begin_connection(state, row, packet)
     elif packet.ts - flow.start > FLOW_TIMEOUT_US:
-        _emit(state, flow, closing_reason(flow, _REASON_TIMEOUT))
+        _emit(state, row, closing_reason(flow, _REASON_TIMEOUT))
         _continue(state, row, packet)
     else:
-        add_packet(flow, packet)
-        if packet.tcp_flags & (FIN | RST | ACK):
-            _follow_tcp(flow, packet.tcp_flags)
-            if packet.tcp_flags & (FIN | RST) and state.rules[_RULE_LIVE]:
-                schedule(state, row)
+        return _add_or_close(state, row, packet)
     return True
 
 
@@ -253,11 +325,18 @@ def meter_packets(
         if may_grow and counters[_FREE] == 0 and counters[_ROWS_USED] == state.flows.shape[0]:
             return number
         counters[_PACKETS] += 1
-        ignored = decode(block, index.offset[number], index.captured[number], index.link[number], packet)
+        ignored = decode(
+            block, index.offset[number], index.captured[number], index.link[number], packet, state.rules
+        )
         if ignored:
             counters[_IGNORED + ignored] += 1
             continue
         packet.ts = index.ts[number]
+        if state.rules[_STALE_UDP_HEADER]:
+            if packet.protocol == PROTOCOL_TCP:
+                counters[_STALE_TCP_HEADER] = packet.header
+            elif packet.protocol == PROTOCOL_UDP:
+                packet.header = counters[_STALE_TCP_HEADER]
         counters[_NEWEST] = max(counters[_NEWEST], packet.ts)
         tag = key_tag(packet)
         row = find_row(state.flows, state.slots, tag, packet)
@@ -288,7 +367,7 @@ def expire_flows(now: Number, state: MeterState) -> bool:
                 counters[_WHEEL_TIME] -= 1
                 return True
             row = np.int64(state.wheel[slot])
-            if _settle(state, state.flows[row], now):
+            if _settle(state, row, now):
                 _forget(state, row)
             else:
                 schedule(state, row)
@@ -303,6 +382,6 @@ def flush_flows(first_row: Number, state: MeterState) -> Number:
         if flow.state == _OPEN:
             if state.counters[_OUTPUT] == state.out.shape[0]:
                 return row
-            _emit(state, flow, closing_reason(flow, _REASON_FLUSH))
+            _emit(state, row, closing_reason(flow, _REASON_FLUSH))
             flow.state = _CLOSED
     return -1

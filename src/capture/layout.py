@@ -66,19 +66,45 @@ class Counter(IntEnum):
     WHEEL_TIME = 9
     EVICTION_HAND = 10
     NEWEST = 11
+    STALE_TCP_HEADER = 12
+    SEEN = 13
+    DROPPED = 14
     IGNORED_BASE = 16
     EMITTED_BASE = 24
     SIZE = 32
 
 
 class Rule(IntEnum):
-    """Positions in the meter's rules, microseconds."""
+    """Positions in the meter's rules: first live capture's, in microseconds, then the dialect's."""
 
     LIVE = 0
     LINGER = 1
     IDLE = 2
     MAX_FLOWS = 3
-    SIZE = 4
+    CLOSE = 4
+    DROPS_SINGLE_PACKETS = 5
+    ICMP = 6
+    IGMP = 7
+    SCTP = 8
+    RELABELS_LATE = 9
+    DATAGRAMS_STAY = 10
+    FIRST_LENGTH_TWICE = 11
+    FIRST_PUSH_URGENT_ONLY = 12
+    FLAGS = 13
+    BULK = 14
+    SUBFLOW = 15
+    INTEGER_DOWN_UP = 16
+    DEFINED_RATES = 17
+    FIRST_DATA_PACKET = 18
+    FIRST_BACKWARD_WINDOW = 19
+    NO_WINDOW = 20
+    ZERO_LENGTH_IS_PORTLESS = 21
+    PADDING_IS_PAYLOAD = 22
+    STALE_UDP_HEADER = 23
+    SYN_ACK_REVERSES = 24
+    COUNTS_RETRANSMISSIONS = 25
+    TIMES_ALL_PROTOCOLS = 26
+    SIZE = 27
 
 
 PACKET: Final = np.dtype(
@@ -97,6 +123,8 @@ PACKET: Final = np.dtype(
         ("window", "i4"),
         ("icmp_type", "i4"),
         ("icmp_code", "i4"),
+        ("sequence", "i8"),
+        ("acknowledged", "i8"),
     ],
     align=True,
 )
@@ -134,6 +162,7 @@ DIRECTION: Final = np.dtype(
         ("rst", "i4"),
         ("fin", "i4"),
         ("window", "i4"),
+        ("data_packets", "i4"),
     ],
     align=True,
 )
@@ -163,8 +192,9 @@ FLOW: Final = np.dtype(
         ("ack", "i4"),
         ("cwr", "i4"),
         ("ece", "i4"),
-        ("fwd_data_packets", "i4"),
+        ("subflow_gaps", "i4"),
         ("fwd_header_min", "i2"),
+        ("bwd_header_min", "i2"),
         ("tag", "u4"),
         ("timer_next", "i4"),
         ("timer_prev", "i4"),
@@ -172,12 +202,15 @@ FLOW: Final = np.dtype(
         ("icmp_type", "i2"),
         ("icmp_code", "i2"),
         ("protocol", "i2"),
-        ("first_rst", "i1"),
+        ("first_flags", "u1"),
         ("tcp_state", "i1"),
         ("state", "i1"),
     ],
     align=True,
 )
+
+CONNECTION: Final = np.dtype([("id", "u8"), ("fwd_repeated", "i4"), ("bwd_repeated", "i4")], align=True)
+"""What a dialect that counts retransmissions keeps of a row besides its flow."""
 
 EMITTED: Final = np.dtype(
     [
@@ -218,7 +251,10 @@ class MeterState(NamedTuple):
 
     Attributes:
         flows: FLOW rows.
+        connections: CONNECTION rows beside `flows`; one row unless the dialect counts retransmissions.
         slots: uint64, a power of two; hash tag above row + 1, 0 when empty.
+        seen: uint64, 2 x a power of two; hashes of the TCP packets seen, in two generations. One slot
+            each unless the dialect counts retransmissions.
         free: int32; rows to use again, a stack.
         wheel: int32; first row of each time slot, -1 when empty.
         counters: int64, see Counter.
@@ -229,7 +265,9 @@ class MeterState(NamedTuple):
     """
 
     flows: Records
+    connections: Records
     slots: NDArray[np.uint64]
+    seen: NDArray[np.uint64]
     free: NDArray[np.int32]
     wheel: NDArray[np.int32]
     counters: NDArray[np.int64]

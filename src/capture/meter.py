@@ -9,10 +9,12 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from capture.dialects import feature_names, rule_values
 from capture.expiry import WHEEL_SLOTS
 from capture.flow_table import rebuild_index
 from capture.kernel import expire_flows, flush_flows, meter_packets
 from capture.layout import (
+    CONNECTION,
     EMITTED,
     FLOW,
     PACKET,
@@ -23,12 +25,12 @@ from capture.layout import (
     Rule,
     records,
 )
+from capture.retransmission import GENERATION_SLOTS
 from capture.rules import MICROSECONDS, LiveRules
 from capture.status import MeterCounters
-from flows.schema import IMPROVED_NAMES
+from flows.dialects import IMPROVED
 from flows.table import EndReason, FlowTable
 
-DIALECT: Final = "improved"
 OUTPUT_FLOWS: Final = 4096
 LIVE_FLOWS: Final = 262_144
 FILE_FLOWS_START: Final = 65_536
@@ -40,7 +42,7 @@ def _addresses(hi: NDArray[np.uint64], lo: NDArray[np.uint64]) -> NDArray[np.uin
 
 
 class FlowMeter:
-    """Measures packets in dialect `improved`.
+    """Measures packets by the rules of one dialect.
 
     Without live rules flows end exactly as the dialect says and the flow table grows as needed; with
     them it has a fixed size and `expire` ends flows on a quiet wire. Not thread-safe.
@@ -48,6 +50,7 @@ class FlowMeter:
 
     def __init__(
         self,
+        dialect: str = IMPROVED,
         *,
         live_rules: LiveRules | None = None,
         max_flows: int | None = None,
@@ -57,20 +60,21 @@ class FlowMeter:
         """Make a meter.
 
         Args:
+            dialect: whose rules measure.
             live_rules: expiry on a quiet wire; None for the dialect's own rules alone.
             max_flows: flows kept at once; when full, long silent ones are emitted early.
             sensor: name that the flow tables carry.
             interface: name that the flow tables carry.
 
         Raises:
-            ValueError: max_flows is not positive.
+            ValueError: max_flows is not positive, or the dialect is unknown.
         """
         if max_flows is None:
             max_flows = LIVE_FLOWS if live_rules else FILE_FLOWS_LIMIT
         if max_flows < 1:
             raise ValueError(f"max_flows must be at least 1, not {max_flows}")
         rows = min(max_flows, FILE_FLOWS_START)
-        rules = np.zeros(Rule.SIZE, np.int64)
+        rules = np.concatenate([np.zeros(Rule.CLOSE, np.int64), rule_values(dialect)])
         rules[Rule.MAX_FLOWS] = max_flows
         if live_rules is not None:
             rules[Rule.LIVE] = 1
@@ -79,18 +83,22 @@ class FlowMeter:
         counters = np.zeros(Counter.SIZE, np.int64)
         # Uids of two runs of a sensor must not meet; 31 random bits keep the sum below 2^63.
         counters[Counter.NEXT_UID] = secrets.randbits(31) << 32
+        self._dialect = dialect
+        self._feature_names = feature_names(dialect)
         self._sensor = sensor
         self._interface = interface
         self._state = MeterState(
             flows=records(rows, FLOW),
+            connections=records(rows if rules[Rule.COUNTS_RETRANSMISSIONS] else 1, CONNECTION),
             slots=np.zeros(_slot_count(rows), np.uint64),
+            seen=np.zeros((2, GENERATION_SLOTS if rules[Rule.COUNTS_RETRANSMISSIONS] else 1), np.uint64),
             free=np.zeros(rows, np.int32),
             wheel=np.full(WHEEL_SLOTS, -1, np.int32),
             counters=counters,
             rules=rules,
             packet=records(1, PACKET),
             out=records(OUTPUT_FLOWS, EMITTED),
-            out_features=np.zeros((OUTPUT_FLOWS, len(IMPROVED_NAMES))),
+            out_features=np.zeros((OUTPUT_FLOWS, len(self._feature_names))),
         )
 
     def feed(self, block: NDArray[np.uint8], index: PacketIndex, count: int) -> Iterator[FlowTable]:
@@ -139,6 +147,7 @@ class FlowMeter:
                 if reason is not Ignored.METERED
             },
             flows_opened=int(values[Counter.OPENED]),
+            flows_dropped=int(values[Counter.DROPPED]),
             emitted={
                 reason.name.lower(): int(values[Counter.EMITTED_BASE + reason])
                 for reason in EndReason
@@ -155,8 +164,8 @@ class FlowMeter:
         out = self._state.out[:count]
         table = FlowTable.from_features(
             self._state.out_features[:count].copy(),
-            IMPROVED_NAMES,
-            DIALECT,
+            self._feature_names,
+            self._dialect,
             flow_uid=out.uid.copy(),
             src_addr=_addresses(out.src_hi, out.src_lo),
             dst_addr=_addresses(out.dst_hi, out.dst_lo),
@@ -179,7 +188,13 @@ class FlowMeter:
         flows[: len(old.flows)] = old.flows
         slots = np.zeros(_slot_count(rows), np.uint64)
         rebuild_index(slots, old.slots)
-        self._state = old._replace(flows=flows, slots=slots, free=np.zeros(rows, np.int32))
+        connections = old.connections
+        if old.rules[Rule.COUNTS_RETRANSMISSIONS]:
+            connections = records(rows, CONNECTION)
+            connections[: len(old.flows)] = old.connections
+        self._state = old._replace(
+            connections=connections, flows=flows, slots=slots, free=np.zeros(rows, np.int32)
+        )
 
 
 def _slot_count(rows: int) -> int:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 class MeterCounters:
     """Counters of one meter since it was made.
 
-    packets = metered + late + sum(ignored); flows_opened = sum(emitted) + flows_live.
+    packets = metered + late + sum(ignored);
+    flows_opened = sum(emitted) + flows_dropped + flows_live.
 
     Attributes:
         packets: packets seen.
@@ -17,6 +18,7 @@ class MeterCounters:
         late: packets of flows that had already been emitted.
         ignored: packets no flow took, by reason.
         flows_opened: flows begun.
+        flows_dropped: flows of one packet that the dialect does not emit.
         emitted: flows emitted, by end reason.
         flows_live: flows still open.
     """
@@ -26,6 +28,7 @@ class MeterCounters:
     late: int
     ignored: dict[str, int]
     flows_opened: int
+    flows_dropped: int
     emitted: dict[str, int]
     flows_live: int
 

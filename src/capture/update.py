@@ -8,7 +8,11 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from capture.layout import Number
+import numpy as np
+from numpy.typing import NDArray
+
+from capture.dialects import Bulk
+from capture.layout import Number, Rule
 from capture.rules import ACTIVITY_TIMEOUT_US, BULK_GAP_US
 from flows.jit import inlined
 
@@ -22,6 +26,15 @@ ECE: Final = 64
 CWR: Final = 128
 
 _BULK_PACKETS: Final = 4
+_SUBFLOW_GAP_US: Final = 1_000_000
+_RULE_BULK: Final = int(Rule.BULK)
+_FIRST_LENGTH_TWICE: Final = int(Rule.FIRST_LENGTH_TWICE)
+_FIRST_DATA_PACKET: Final = int(Rule.FIRST_DATA_PACKET)
+_FIRST_BACKWARD_WINDOW: Final = int(Rule.FIRST_BACKWARD_WINDOW)
+_NEVER: Final = int(Bulk.NEVER)
+_BOTH_AS_BACKWARD: Final = int(Bulk.BOTH_AS_BACKWARD)
+
+Rules = NDArray[np.int64]
 
 
 @inlined
@@ -68,10 +81,11 @@ def _clear_direction(side: Any) -> None:
     side.rst = 0
     side.fin = 0
     side.window = 0
+    side.data_packets = 0
 
 
 @inlined
-def _update_bulk(side: Any, other_last: Number, packet: Any) -> None:
+def _extend_bulk(side: Any, other_last: Number, packet: Any) -> None:
     if other_last > side.bulk_start:
         side.bulk_start = 0
     if packet.payload <= 0:
@@ -93,6 +107,17 @@ def _update_bulk(side: Any, other_last: Number, packet: Any) -> None:
             side.bulk_bytes += packet.payload
             side.bulk_duration += packet.ts - side.bulk_last
     side.bulk_last = packet.ts
+
+
+@inlined
+def _update_bulk(flow: Any, forward: bool, packet: Any, rules: Rules) -> None:
+    if rules[_RULE_BULK] == _BOTH_AS_BACKWARD:
+        _extend_bulk(flow.bwd, 0, packet)
+    elif rules[_RULE_BULK] != _NEVER:
+        if forward:
+            _extend_bulk(flow.fwd, flow.bwd.bulk_last, packet)
+        else:
+            _extend_bulk(flow.bwd, flow.fwd.bulk_last, packet)
 
 
 @inlined
@@ -128,7 +153,7 @@ def is_forward(flow: Any, packet: Any) -> bool:
 
 
 @inlined
-def start_flow(flow: Any, packet: Any) -> None:
+def start_flow(flow: Any, packet: Any, rules: Rules) -> None:
     """Begin a flow with its first packet; its five-tuple is already set."""
     _clear(flow.lengths)
     _clear(flow.gaps)
@@ -140,25 +165,32 @@ def start_flow(flow: Any, packet: Any) -> None:
     flow.ack = 0
     flow.cwr = 0
     flow.ece = 0
-    flow.fwd_data_packets = 0
+    flow.subflow_gaps = 0
     flow.fwd_header_min = 0
+    flow.bwd_header_min = 0
     flow.icmp_type = packet.icmp_type
     flow.icmp_code = packet.icmp_code
     flow.tcp_state = 0
     flow.state = 0
+    flow.first_flags = packet.tcp_flags
     flow.start = packet.ts
     flow.active_start = packet.ts
     flow.active_end = packet.ts
     forward = is_forward(flow, packet)
     side = flow.fwd if forward else flow.bwd
-    _update_bulk(side, 0, packet)
+    _update_bulk(flow, forward, packet, rules)
+    if rules[_FIRST_LENGTH_TWICE]:
+        _add_value(flow.lengths, packet.payload)
     _count_packet(flow, side, packet)
     side.window = packet.window
-    # The dialect counts the first packet's RST for the flow but for neither direction.
-    flow.first_rst = side.rst
+    # The first packet's RST counts for the flow but for neither direction: see `first_flags`.
     side.rst = 0
     if forward:
         flow.fwd_header_min = packet.header
+    else:
+        flow.bwd_header_min = packet.header
+    if rules[_FIRST_DATA_PACKET] and packet.payload > 0:
+        side.data_packets = 1
 
 
 @inlined
@@ -173,20 +205,27 @@ def _update_active_idle(flow: Any, ts: Number) -> None:
 
 
 @inlined
-def add_packet(flow: Any, packet: Any) -> None:
-    """Add a later packet to a flow."""
-    _update_active_idle(flow, packet.ts)
-    _add_value(flow.gaps, packet.ts - flow.last)
+def add_packet(flow: Any, packet: Any, rules: Rules, inactive: bool) -> None:
+    """Add a later packet to a flow; an inactive one ends no idle time."""
+    if not inactive:
+        _update_active_idle(flow, packet.ts)
+    gap = packet.ts - flow.last
+    _add_value(flow.gaps, gap)
+    if gap > _SUBFLOW_GAP_US:
+        flow.subflow_gaps += 1
     forward = is_forward(flow, packet)
     side = flow.fwd if forward else flow.bwd
-    _update_bulk(side, flow.bwd.bulk_last if forward else flow.fwd.bulk_last, packet)
+    _update_bulk(flow, forward, packet, rules)
     if side.lengths.count > 0:
         gap = packet.ts - side.last
         _add_value(side.gaps, gap)
         side.gap_total += gap
     _count_packet(flow, side, packet)
+    if packet.payload > 0:
+        side.data_packets += 1
     if forward:
-        flow.fwd_data_packets += 1 if packet.payload > 0 else 0
         flow.fwd_header_min = min(flow.fwd_header_min, packet.header)
     else:
-        flow.bwd.window = packet.window
+        flow.bwd_header_min = min(flow.bwd_header_min, packet.header)
+        if flow.bwd.window == 0 or not rules[_FIRST_BACKWARD_WINDOW]:
+            flow.bwd.window = packet.window

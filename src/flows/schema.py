@@ -205,12 +205,30 @@ IMPROVED_EXTRA: tuple[Feature, ...] = (
     Feature("total_tcp_flow_time", "us", "int",
             "duration of the TCP connection, earlier time-out cuts included", "", "", "Total TCP Flow Time"),
 )
+
+IMPROVED_2024_EXTRA: tuple[Feature, ...] = (
+    Feature("total_connection_flow_time", "us", "int",
+            "duration of the connection, earlier cuts included", "", "", "Total Connection Flow Time"),
+    Feature("bwd_act_data_pkts", "packets", "int", "backward packets with payload",
+            "", "", "Bwd Act Data Pkts"),
+    Feature("bwd_seg_size_min", "bytes", "int", "smallest backward layer-4 header length",
+            "", "", "Bwd Seg Size Min"),
+    Feature("fwd_tcp_retrans_cnt", "packets", "int", "forward TCP packets seen before", "", "",
+            "Fwd TCP Retrans. Count"),
+    Feature("bwd_tcp_retrans_cnt", "packets", "int", "backward TCP packets seen before", "", "",
+            "Bwd TCP Retrans. Count"),
+    Feature("total_tcp_retrans_cnt", "packets", "int", "TCP packets seen before", "", "",
+            "Total TCP Retrans. Count"),
+)
 # fmt: on
 
-FEATURES: tuple[Feature, ...] = COMMON + IMPROVED_EXTRA
+FEATURES: tuple[Feature, ...] = COMMON + IMPROVED_EXTRA + IMPROVED_2024_EXTRA
 BY_NAME: dict[str, Feature] = {feature.name: feature for feature in FEATURES}
 COMMON_NAMES: tuple[str, ...] = tuple(feature.name for feature in COMMON)
-IMPROVED_NAMES: tuple[str, ...] = tuple(feature.name for feature in FEATURES)
+IMPROVED_NAMES: tuple[str, ...] = tuple(feature.name for feature in COMMON + IMPROVED_EXTRA)
+IMPROVED_2024_NAMES: tuple[str, ...] = tuple(
+    feature.name for feature in COMMON + IMPROVED_EXTRA[:-1] + IMPROVED_2024_EXTRA
+)
 
 
 def schema_id(names: tuple[str, ...]) -> str:
