@@ -46,6 +46,8 @@ _EMITTED: Final = int(Counter.EMITTED_BASE)
 _DROPPED: Final = int(Counter.DROPPED)
 _STALE_TCP_HEADER: Final = int(Counter.STALE_TCP_HEADER)
 _RULE_LIVE: Final = int(Rule.LIVE)
+_LINGER: Final = int(Rule.LINGER)
+_IDLE: Final = int(Rule.IDLE)
 _CLOSE: Final = int(Rule.CLOSE)
 _DROPS_SINGLE_PACKETS: Final = int(Rule.DROPS_SINGLE_PACKETS)
 _RELABELS_LATE: Final = int(Rule.RELABELS_LATE)
@@ -196,6 +198,8 @@ def _begin_connection(state: MeterState, row: Number, packet: Any) -> None:
 
 @inlined
 def _open(state: MeterState, tag: np.uint64, packet: Any) -> None:
+    if state.counters[_WHEEL_TIME] == 0:
+        state.counters[_WHEEL_TIME] = wheel_position(packet.ts)
     row = _new_row(state)
     state.flows[row].tag = tag
     insert_row(state.slots, tag, row)
@@ -306,6 +310,34 @@ def _meter_known(state: MeterState, row: Number, packet: Any) -> bool:
     return True
 
 
+@inlined
+def _is_ordinary(flow: Any, packet: Any, rules: NDArray[np.int64]) -> bool:
+    """Whether a packet just joins its flow: nothing opens, closes, ends or is counted besides."""
+    if packet.tcp_flags & (SYN | FIN | RST) or flow.state != _OPEN or flow.protocol == PROTOCOL_ICMP:
+        return False
+    if packet.ts - flow.start > FLOW_TIMEOUT_US or rules[_COUNTS_RETRANSMISSIONS]:
+        return False
+    gap = packet.ts - flow.last
+    return bool(rules[_RULE_LIVE] == 0 or (gap <= rules[_LINGER] and gap <= rules[_IDLE]))
+
+
+@inlined
+def _borrow_header(packet: Any, counters: NDArray[np.int64]) -> None:
+    """Give a datagram the header length of the last TCP packet, wherever that came from."""
+    if packet.protocol == PROTOCOL_TCP:
+        counters[_STALE_TCP_HEADER] = packet.header
+    elif packet.protocol == PROTOCOL_UDP:
+        packet.header = counters[_STALE_TCP_HEADER]
+
+
+@inlined
+def _lacks_row(state: MeterState) -> bool:
+    """Whether the next flow needs a row that only the caller can add."""
+    counters = state.counters
+    full = counters[_FREE] == 0 and counters[_ROWS_USED] == state.flows.shape[0]
+    return bool(full and state.flows.shape[0] < state.rules[_MAX_FLOWS])
+
+
 @kernel
 def meter_packets(
     block: NDArray[np.uint8], index: PacketIndex, first: Number, count: Number, state: MeterState
@@ -315,39 +347,36 @@ def meter_packets(
     Returns the first packet not metered: `count`, or earlier when the output or the flow rows are
     full and the caller must make room.
     """
-    counters = state.counters
+    counters, rules, flows = state.counters, state.rules, state.flows
     packet = state.packet[0]
     out_limit = state.out.shape[0] - EMITTED_PER_PACKET
     for number in range(first, count):
-        if counters[_OUTPUT] > out_limit:
-            return number
-        may_grow = state.flows.shape[0] < state.rules[_MAX_FLOWS]
-        if may_grow and counters[_FREE] == 0 and counters[_ROWS_USED] == state.flows.shape[0]:
+        if counters[_OUTPUT] > out_limit or _lacks_row(state):
             return number
         counters[_PACKETS] += 1
         ignored = decode(
-            block, index.offset[number], index.captured[number], index.link[number], packet, state.rules
+            block, index.offset[number], index.captured[number], index.link[number], packet, rules
         )
         if ignored:
             counters[_IGNORED + ignored] += 1
             continue
         packet.ts = index.ts[number]
-        if state.rules[_STALE_UDP_HEADER]:
-            if packet.protocol == PROTOCOL_TCP:
-                counters[_STALE_TCP_HEADER] = packet.header
-            elif packet.protocol == PROTOCOL_UDP:
-                packet.header = counters[_STALE_TCP_HEADER]
         counters[_NEWEST] = max(counters[_NEWEST], packet.ts)
+        if rules[_STALE_UDP_HEADER]:
+            _borrow_header(packet, counters)
         tag = key_tag(packet)
-        row = find_row(state.flows, state.slots, tag, packet)
-        if row >= 0:
-            in_time = _meter_known(state, row, packet)
-            counters[_METERED if in_time else _LATE] += 1
-        else:
+        row = find_row(flows, state.slots, tag, packet)
+        # The hot path hands no `state` on: copying that costs more than adding the packet.
+        if row >= 0 and _is_ordinary(flows[row], packet, rules):
+            add_packet(flows[row], packet, rules, False)
+            if flows[row].tcp_state == _SECOND_FIN and packet.tcp_flags & ACK:
+                flows[row].tcp_state = _READY
             counters[_METERED] += 1
-            if counters[_WHEEL_TIME] == 0:
-                counters[_WHEEL_TIME] = wheel_position(packet.ts)
+        elif row >= 0:
+            counters[_METERED if _meter_known(state, row, packet) else _LATE] += 1
+        else:
             _open(state, tag, packet)
+            counters[_METERED] += 1
     return count
 
 
