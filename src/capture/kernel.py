@@ -14,46 +14,34 @@ from numpy.typing import NDArray
 
 from capture.decode import PROTOCOL_ICMP, PROTOCOL_TCP, PROTOCOL_UDP, decode
 from capture.dialects import Close
-from capture.expiry import closing_reason, deadline, schedule, unschedule, wheel_position
-from capture.features import write_features
-from capture.flow_table import find_row, insert_row, key_tag, remove_row
+from capture.expiry import closing_reason, schedule, wheel_position
+from capture.flow_table import find_row, key_tag
 from capture.layout import Counter, FlowState, MeterState, Number, PacketIndex, Rule, TcpState
+from capture.lifecycle import begin_connection, continue_connection, emit, forget, open_flow, settle
 from capture.retransmission import count_repeated
 from capture.rules import FLOW_TIMEOUT_US
-from capture.update import ACK, FIN, RST, SYN, add_packet, is_forward, start_flow
+from capture.update import ACK, FIN, RST, SYN, add_packet, is_forward
 from flows.jit import inlined, kernel
 from flows.table import EndReason
 
 EMITTED_PER_PACKET: Final = 2
 """The most flows one packet can end: its own and an evicted one."""
 
-_EVICTION_SAMPLE: Final = 16
-
 _PACKETS: Final = int(Counter.PACKETS)
 _METERED: Final = int(Counter.METERED)
 _LATE: Final = int(Counter.LATE)
-_OPENED: Final = int(Counter.OPENED)
-_LIVE_FLOWS: Final = int(Counter.LIVE)
-_NEXT_UID: Final = int(Counter.NEXT_UID)
 _OUTPUT: Final = int(Counter.OUTPUT)
 _FREE: Final = int(Counter.FREE)
 _ROWS_USED: Final = int(Counter.ROWS_USED)
 _WHEEL_TIME: Final = int(Counter.WHEEL_TIME)
-_HAND: Final = int(Counter.EVICTION_HAND)
 _NEWEST: Final = int(Counter.NEWEST)
 _IGNORED: Final = int(Counter.IGNORED_BASE)
-_EMITTED: Final = int(Counter.EMITTED_BASE)
-_DROPPED: Final = int(Counter.DROPPED)
 _STALE_TCP_HEADER: Final = int(Counter.STALE_TCP_HEADER)
 _RULE_LIVE: Final = int(Rule.LIVE)
 _LINGER: Final = int(Rule.LINGER)
 _IDLE: Final = int(Rule.IDLE)
 _CLOSE: Final = int(Rule.CLOSE)
-_DROPS_SINGLE_PACKETS: Final = int(Rule.DROPS_SINGLE_PACKETS)
-_RELABELS_LATE: Final = int(Rule.RELABELS_LATE)
-_DATAGRAMS_STAY: Final = int(Rule.DATAGRAMS_STAY)
 _STALE_UDP_HEADER: Final = int(Rule.STALE_UDP_HEADER)
-_SYN_ACK_REVERSES: Final = int(Rule.SYN_ACK_REVERSES)
 _COUNTS_RETRANSMISSIONS: Final = int(Rule.COUNTS_RETRANSMISSIONS)
 _AT_NEXT_SYN: Final = int(Close.NEXT_SYN)
 _AT_FIRST_FIN: Final = int(Close.FIRST_FIN)
@@ -62,176 +50,13 @@ _MAX_FLOWS: Final = int(Rule.MAX_FLOWS)
 _OPEN: Final = int(FlowState.OPEN)
 _CLOSED: Final = int(FlowState.CLOSED)
 _CAPPED: Final = int(FlowState.CAPPED)
-_GONE: Final = int(FlowState.GONE)
 _FIRST_FIN: Final = int(TcpState.FIRST_FIN)
 _SECOND_FIN: Final = int(TcpState.SECOND_FIN)
 _READY: Final = int(TcpState.READY)
 _REASON_FIN: Final = int(EndReason.FIN)
 _REASON_RST: Final = int(EndReason.RST)
 _REASON_TIMEOUT: Final = int(EndReason.TIMEOUT)
-_REASON_EVICTED: Final = int(EndReason.EVICTED)
 _REASON_FLUSH: Final = int(EndReason.FLUSH)
-
-
-@inlined
-def _emit(state: MeterState, row: Number, reason: Number) -> None:
-    """Write a flow out, or drop it where the dialect drops flows of one packet."""
-    flow = state.flows[row]
-    state.counters[_LIVE_FLOWS] -= 1
-    if state.rules[_DROPS_SINGLE_PACKETS] and flow.fwd.lengths.count + flow.bwd.lengths.count == 1:
-        state.counters[_DROPPED] += 1
-        return
-    at = state.counters[_OUTPUT]
-    out = state.out[at]
-    out.src_hi = flow.src_hi
-    out.src_lo = flow.src_lo
-    out.dst_hi = flow.dst_hi
-    out.dst_lo = flow.dst_lo
-    out.uid = flow.uid
-    out.start = flow.start
-    out.last = flow.last
-    out.src_port = flow.src_port
-    out.dst_port = flow.dst_port
-    out.protocol = flow.protocol
-    out.end_reason = reason
-    connection = state.connections[row if state.rules[_COUNTS_RETRANSMISSIONS] else 0]
-    write_features(flow, connection, state.out_features[at], state.rules)
-    state.counters[_OUTPUT] = at + 1
-    state.counters[_EMITTED + reason] += 1
-
-
-@inlined
-def _forget(state: MeterState, row: Number) -> None:
-    unschedule(state, row)
-    remove_row(state.slots, np.uint64(state.flows[row].tag), row)
-    state.flows[row].state = _GONE
-    state.free[state.counters[_FREE]] = row
-    state.counters[_FREE] += 1
-
-
-@inlined
-def _settle(state: MeterState, row: Number, now: Number) -> bool:
-    """Let time pass for one row; return whether nothing of it is left."""
-    flow = state.flows[row]
-    if flow.state == _OPEN:
-        due, reason = deadline(flow, state)
-        if now <= due:
-            return False
-        _emit(state, row, reason)
-        if reason in (_REASON_FIN, _REASON_RST):
-            flow.state = _CLOSED
-        elif reason == _REASON_TIMEOUT:
-            flow.state = _CAPPED
-        else:
-            return True
-    return bool(now > deadline(flow, state)[0])
-
-
-@inlined
-def _evict(state: MeterState) -> None:
-    """Make room: end the longest silent flow of a few, the next ones after the last eviction."""
-    oldest = -1
-    hand = state.counters[_HAND]
-    for _ in range(_EVICTION_SAMPLE):
-        hand = (hand + 1) % state.counters[_ROWS_USED]
-        if state.flows[hand].state != _OPEN:
-            oldest = hand
-            break
-        if oldest < 0 or state.flows[hand].last < state.flows[oldest].last:
-            oldest = hand
-    state.counters[_HAND] = hand
-    if state.flows[oldest].state == _OPEN:
-        _emit(state, oldest, _REASON_EVICTED)
-    _forget(state, oldest)
-
-
-@inlined
-def _new_row(state: MeterState) -> Number:
-    if state.counters[_FREE] == 0 and state.counters[_ROWS_USED] == state.flows.shape[0]:
-        _evict(state)
-    if state.counters[_FREE] > 0:
-        state.counters[_FREE] -= 1
-        return np.int64(state.free[state.counters[_FREE]])
-    row = state.counters[_ROWS_USED]
-    state.counters[_ROWS_USED] += 1
-    state.flows[row].timer_slot = -1
-    return row
-
-
-@inlined
-def _take_labels(state: MeterState, row: Number, packet: Any) -> None:
-    """Take source and destination from a packet that begins a connection."""
-    flow = state.flows[row]
-    flow.protocol = packet.protocol
-    flow.earlier_duration = 0
-    if state.rules[_SYN_ACK_REVERSES] and packet.tcp_flags & SYN and packet.tcp_flags & ACK:
-        flow.src_hi, flow.src_lo, flow.src_port = packet.dst_hi, packet.dst_lo, packet.dst_port
-        flow.dst_hi, flow.dst_lo, flow.dst_port = packet.src_hi, packet.src_lo, packet.src_port
-    else:
-        flow.src_hi, flow.src_lo, flow.src_port = packet.src_hi, packet.src_lo, packet.src_port
-        flow.dst_hi, flow.dst_lo, flow.dst_port = packet.dst_hi, packet.dst_lo, packet.dst_port
-    if state.rules[_COUNTS_RETRANSMISSIONS]:
-        state.connections[row].id = np.uint64(state.counters[_NEXT_UID])
-
-
-@inlined
-def _begin(state: MeterState, row: Number, packet: Any) -> None:
-    flow = state.flows[row]
-    flow.uid = np.uint64(state.counters[_NEXT_UID])
-    state.counters[_NEXT_UID] += 1
-    state.counters[_OPENED] += 1
-    state.counters[_LIVE_FLOWS] += 1
-    if state.rules[_COUNTS_RETRANSMISSIONS]:
-        state.connections[row].fwd_repeated = 0
-        state.connections[row].bwd_repeated = 0
-        count_repeated(state, row, packet)
-    start_flow(flow, packet, state.rules)
-    if state.rules[_RULE_LIVE]:
-        schedule(state, row)
-
-
-@inlined
-def _begin_connection(state: MeterState, row: Number, packet: Any) -> None:
-    _take_labels(state, row, packet)
-    _begin(state, row, packet)
-
-
-@inlined
-def _open(state: MeterState, tag: np.uint64, packet: Any) -> None:
-    if state.counters[_WHEEL_TIME] == 0:
-        state.counters[_WHEEL_TIME] = wheel_position(packet.ts)
-    row = _new_row(state)
-    state.flows[row].tag = tag
-    insert_row(state.slots, tag, row)
-    _begin_connection(state, row, packet)
-
-
-@inlined
-def _begin_late(state: MeterState, row: Number, packet: Any) -> None:
-    """Begin with the packet counted as forward, then put the old source and destination back."""
-    flow = state.flows[row]
-    src_hi, src_lo, src_port = flow.src_hi, flow.src_lo, flow.src_port
-    dst_hi, dst_lo, dst_port = flow.dst_hi, flow.dst_lo, flow.dst_port
-    _begin_connection(state, row, packet)
-    flow.src_hi, flow.src_lo, flow.src_port = src_hi, src_lo, src_port
-    flow.dst_hi, flow.dst_lo, flow.dst_port = dst_hi, dst_lo, dst_port
-
-
-@inlined
-def _continue(state: MeterState, row: Number, packet: Any) -> None:
-    """Begin the next flow of a connection that the time-out cut."""
-    flow = state.flows[row]
-    if state.rules[_RELABELS_LATE]:
-        _begin_late(state, row, packet)
-        return
-    stays = flow.protocol == PROTOCOL_TCP
-    if state.rules[_DATAGRAMS_STAY] and flow.protocol == PROTOCOL_UDP:
-        stays = packet.ts - flow.last <= FLOW_TIMEOUT_US
-    if stays:
-        flow.earlier_duration += packet.ts - flow.start
-        _begin(state, row, packet)
-    else:
-        _begin_connection(state, row, packet)
 
 
 @inlined
@@ -264,8 +89,8 @@ def _add_or_close(state: MeterState, row: Number, packet: Any) -> bool:
     if state.rules[_COUNTS_RETRANSMISSIONS]:
         count_repeated(state, row, packet)
     if closes:
-        _emit(state, row, _REASON_FIN if flags & FIN else _REASON_RST)
-        _forget(state, row)
+        emit(state, row, _REASON_FIN if flags & FIN else _REASON_RST)
+        forget(state, row)
     elif flags & (FIN | RST | ACK):
         if state.rules[_CLOSE] == _AT_NEXT_SYN:
             _follow_tcp(flow, flags)
@@ -288,23 +113,23 @@ def _meter_known(state: MeterState, row: Number, packet: Any) -> bool:
     """Give a packet to the flow of its row; return whether it counted there."""
     flow = state.flows[row]
     if state.rules[_RULE_LIVE]:
-        if _settle(state, row, packet.ts):
-            _begin_connection(state, row, packet)
+        if settle(state, row, packet.ts):
+            begin_connection(state, row, packet)
             return True
         if flow.state == _CLOSED:
             if packet.tcp_flags & SYN == 0:
                 return False
-            _begin_connection(state, row, packet)
+            begin_connection(state, row, packet)
             return True
         if flow.state == _CAPPED:
-            _continue(state, row, packet)
+            continue_connection(state, row, packet)
             return True
     if (flow.tcp_state == _READY and packet.tcp_flags & SYN) or _other_icmp(flow, packet):
-        _emit(state, row, closing_reason(flow, _REASON_TIMEOUT))
-        _begin_connection(state, row, packet)
+        emit(state, row, closing_reason(flow, _REASON_TIMEOUT))
+        begin_connection(state, row, packet)
     elif packet.ts - flow.start > FLOW_TIMEOUT_US:
-        _emit(state, row, closing_reason(flow, _REASON_TIMEOUT))
-        _continue(state, row, packet)
+        emit(state, row, closing_reason(flow, _REASON_TIMEOUT))
+        continue_connection(state, row, packet)
     else:
         return _add_or_close(state, row, packet)
     return True
@@ -331,11 +156,9 @@ def _borrow_header(packet: Any, counters: NDArray[np.int64]) -> None:
 
 
 @inlined
-def _lacks_row(state: MeterState) -> bool:
+def _lacks_row(counters: NDArray[np.int64], rows: Number, max_flows: Number) -> bool:
     """Whether the next flow needs a row that only the caller can add."""
-    counters = state.counters
-    full = counters[_FREE] == 0 and counters[_ROWS_USED] == state.flows.shape[0]
-    return bool(full and state.flows.shape[0] < state.rules[_MAX_FLOWS])
+    return bool(rows < max_flows and counters[_FREE] == 0 and counters[_ROWS_USED] == rows)
 
 
 @kernel
@@ -351,7 +174,7 @@ def meter_packets(
     packet = state.packet[0]
     out_limit = state.out.shape[0] - EMITTED_PER_PACKET
     for number in range(first, count):
-        if counters[_OUTPUT] > out_limit or _lacks_row(state):
+        if counters[_OUTPUT] > out_limit or _lacks_row(counters, flows.shape[0], rules[_MAX_FLOWS]):
             return number
         counters[_PACKETS] += 1
         ignored = decode(
@@ -375,7 +198,7 @@ def meter_packets(
         elif row >= 0:
             counters[_METERED if _meter_known(state, row, packet) else _LATE] += 1
         else:
-            _open(state, tag, packet)
+            open_flow(state, tag, packet)
             counters[_METERED] += 1
     return count
 
@@ -396,8 +219,8 @@ def expire_flows(now: Number, state: MeterState) -> bool:
                 counters[_WHEEL_TIME] -= 1
                 return True
             row = np.int64(state.wheel[slot])
-            if _settle(state, row, now):
-                _forget(state, row)
+            if settle(state, row, now):
+                forget(state, row)
             else:
                 schedule(state, row)
     return False
@@ -411,6 +234,6 @@ def flush_flows(first_row: Number, state: MeterState) -> Number:
         if flow.state == _OPEN:
             if state.counters[_OUTPUT] == state.out.shape[0]:
                 return row
-            _emit(state, row, closing_reason(flow, _REASON_FLUSH))
+            emit(state, row, closing_reason(flow, _REASON_FLUSH))
             flow.state = _CLOSED
     return -1
