@@ -6,7 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from capture.decode import decode
-from capture.layout import PACKET, Ignored, records
+from capture.dialects import RULES as DIALECT_RULES
+from capture.dialects import rule_values
+from capture.layout import PACKET, Ignored, Rule, records
 from flows.addresses import pack_address
 from flows.jit import kernel
 from helpers.packets import CLIENT, SERVER, ethernet, ipv4, ipv6, tcp_segment, udp_datagram
@@ -16,14 +18,19 @@ TCP = tcp_segment(1234, 80, "PA", b"hello", window=777)
 
 
 @kernel
-def _decode(block, start, captured, link, packets):  # type: ignore[no-untyped-def]
-    return decode(block, start, captured, link, packets[0])
+def _decode(block, start, captured, link, packets, rules):  # type: ignore[no-untyped-def]
+    return decode(block, start, captured, link, packets[0], rules)
 
 
-def decoded(frame: bytes, link: int = 1, captured: int | None = None):  # type: ignore[no-untyped-def]
+RULES = {name: np.concatenate([np.zeros(Rule.CLOSE, np.int64), rule_values(name)]) for name in DIALECT_RULES}
+
+
+def decoded(  # type: ignore[no-untyped-def]
+    frame: bytes, link: int = 1, captured: int | None = None, dialect: str = "improved"
+):
     packets = records(1, PACKET)
     block = np.frombuffer(frame or b"\0", np.uint8).copy()
-    reason = _decode(block, 0, len(frame) if captured is None else captured, link, packets)
+    reason = _decode(block, 0, len(frame) if captured is None else captured, link, packets, RULES[dialect])
     return Ignored(reason), packets[0]
 
 
@@ -132,6 +139,29 @@ def test_icmp_has_type_and_code_and_no_length() -> None:
     assert (packet.protocol, packet.icmp_type, packet.icmp_code, packet.payload) == (1, 3, 1, 0)
 
 
+def test_dialects_without_icmp_take_an_error_for_the_packet_it_quotes() -> None:
+    quoted = ipv4(SERVER[0], CLIENT[0], 6, TCP)
+    frame = ethernet(ipv4(CLIENT[0], SERVER[0], 1, bytes([3, 3]) + bytes(6) + quoted))
+    packet = decoded(frame, dialect="cic-2018")[1]
+    assert five_tuple(packet) == (pack_address(CLIENT[0]), 1234, pack_address(SERVER[0]), 80, 6)
+    assert decoded(frame)[1].protocol == 1
+    echo = ethernet(ipv4(CLIENT[0], SERVER[0], 1, bytes([8, 0]) + bytes(40)))
+    assert decoded(echo, dialect="cic-v4")[1].protocol == 0
+
+
+def test_improved_2024_knows_igmp_and_sctp() -> None:
+    sctp = ethernet(ipv4(CLIENT[0], SERVER[0], 132, bytes([0, 7, 0, 8]) + bytes(24)))
+    packet = decoded(sctp, dialect="improved-2024")[1]
+    assert (packet.protocol, packet.src_port, packet.dst_port, packet.payload) == (132, 7, 8, 16)
+    igmp = ethernet(ipv4(CLIENT[0], "224.0.0.22", 2, bytes(8)))
+    assert decoded(igmp, dialect="improved-2024")[1].protocol == 2
+
+
+def test_cic_2017_counts_padding() -> None:
+    frame = ethernet(ipv4(CLIENT[0], SERVER[0], 6, tcp_segment(1, 2))) + bytes(6)
+    assert decoded(frame, dialect="cic-2017")[1].payload == 6
+
+
 @pytest.mark.parametrize(
     ("frame", "link", "reason"),
     [
@@ -168,15 +198,16 @@ def test_snaplen_cuts_the_payload() -> None:
     st.sampled_from([0, 1, 12, 14, 101, 108, 113, 228, 229, 276, 105, 999]),
     st.sampled_from([b"", bytes(12) + b"\x08\x00\x45", bytes(12) + b"\x86\xdd\x60", bytes(12) + b"\x81\x00"]),
     st.binary(min_size=64, max_size=64),
+    st.sampled_from(sorted(RULES)),
 )
 def test_no_byte_outside_a_packet_changes_what_is_decoded(
-    content: bytes, link: int, head: bytes, outside: bytes
+    content: bytes, link: int, head: bytes, outside: bytes, dialect: str
 ) -> None:
     frame = head + content
     results = []
     for around in (bytes(64), outside):
         packets = records(1, PACKET)
         block = np.frombuffer(around + frame + around, np.uint8).copy()
-        reason = _decode(block, 64, len(frame), link, packets)
+        reason = _decode(block, 64, len(frame), link, packets, RULES[dialect])
         results.append((Ignored(reason), packets[0] if reason == 0 else None))
     assert results[0] == results[1]

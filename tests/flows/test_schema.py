@@ -2,13 +2,26 @@ from __future__ import annotations
 
 import pytest
 
-from flows.schema import BY_NAME, COMMON, COMMON_NAMES, FEATURES, IMPROVED_NAMES, schema_id
+from flows.schema import (
+    BY_NAME,
+    COMMON,
+    COMMON_NAMES,
+    FEATURES,
+    IMPROVED_2024_NAMES,
+    IMPROVED_NAMES,
+    schema_id,
+)
 from helpers.flows import EXAMPLE
 
 
-def test_76_common_features_and_5_of_improved():
-    assert (len(COMMON_NAMES), len(IMPROVED_NAMES), len(BY_NAME)) == (76, 81, 81)
-    assert IMPROVED_NAMES[:76] == COMMON_NAMES
+def test_76_common_features_and_those_of_the_improved_dialects():
+    assert (len(COMMON_NAMES), len(IMPROVED_NAMES), len(IMPROVED_2024_NAMES), len(BY_NAME)) == (
+        76,
+        81,
+        86,
+        87,
+    )
+    assert IMPROVED_NAMES[:76] == IMPROVED_2024_NAMES[:76] == COMMON_NAMES
     assert set(EXAMPLE) == set(IMPROVED_NAMES)
 
 

@@ -18,6 +18,7 @@ COUNTERS = MeterCounters(
     late=3,
     ignored={"arp": 7},
     flows_opened=12,
+    flows_dropped=0,
     emitted={"fin": 8, "idle": 2},
     flows_live=2,
 )
