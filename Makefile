@@ -9,7 +9,7 @@ MLFLOW_UI_PORT ?= 5000
 MLFLOW_TRACKING_URI ?= sqlite:///$(abspath $(STATE_DIR))/mlflow.db
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint fmt bench verify mlflow-ui requirements
+.PHONY: help setup run test lint fmt bench verify mlflow-ui docs requirements
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -50,6 +50,9 @@ mlflow-ui: setup  ## the model registry on http://127.0.0.1:5000, beside the run
 	@MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false MLFLOW_DISABLE_TELEMETRY=true exec $(BIN)/mlflow ui \
 	  --backend-store-uri "$(MLFLOW_TRACKING_URI)" --artifacts-destination "$(STATE_DIR)/mlartifacts" \
 	  --host 127.0.0.1 --port $(MLFLOW_UI_PORT) --workers 1
+
+docs: setup  ## write the generated documents
+	$(BIN)/python scripts/write_docs.py
 
 requirements: setup  ## compile requirements.txt from pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --all-extras --python-version 3.11 \

@@ -6,6 +6,7 @@ import ast
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,13 @@ def requirements() -> dict[str, str]:
 )
 def test_requirements_name_what_is_used(package: str) -> None:
     assert package in requirements()
+
+
+def test_every_dependency_is_pinned() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    named = [*project["dependencies"], *project["optional-dependencies"]["dev"]]
+    names = {re.split(r"[\[;<>=\s]", dependency)[0].lower() for dependency in named}
+    assert names - set(requirements()) == set()
 
 
 def test_cicflowmeter_is_left_out_where_it_cannot_be_installed() -> None:

@@ -90,10 +90,7 @@ def _exchange(talk: Conversation, sizes: tuple[int, int], thinking: int) -> None
 def hulk(rng: random.Random, start_us: int, count: int = 30) -> Iterator[Conversation]:
     """One GET with a made-up query, the page, FIN, and RST to what still arrives."""
     for number in range(count):
-        talk = _attack(rng, start_us + number * 4_000 + rng.randrange(3_000), 80)
-        talk.open(rng.randrange(90, 400))
-        talk.tcp(True, "PA", rng.randrange(10, 80), _made_up_get(rng, rng.randrange(324, 374)))
-        talk.tcp(False, "A", rng.randrange(50, 200))
+        talk = _asked(rng, start_us + number * 4_000 + rng.randrange(3_000), range(324, 374))
         _page(talk, (2_896, 4_344, 2_896, PAGE - 10_136), rng.randrange(110_000, 170_000))
         talk.tcp(True, "A", rng.randrange(20, 90))
         talk.tcp(True, "FA", rng.randrange(9_000, 14_000))
@@ -106,10 +103,7 @@ def hulk(rng: random.Random, start_us: int, count: int = 30) -> Iterator[Convers
 def golden_eye(rng: random.Random, start_us: int, count: int = 6) -> Iterator[Conversation]:
     """One GET, and a kept-alive connection that the server gives up after its time-out."""
     for number in range(count):
-        talk = _attack(rng, start_us + number * 60_000 + rng.randrange(20_000), 80)
-        talk.open(rng.randrange(90, 400))
-        talk.tcp(True, "PA", rng.randrange(10, 80), _made_up_get(rng, rng.randrange(354, 476)))
-        talk.tcp(False, "A", rng.randrange(50, 200))
+        talk = _asked(rng, start_us + number * 60_000 + rng.randrange(20_000), range(354, 476))
         _page(talk, (2_896, 5_792, 11_632 - 8_688), 700, acknowledged=True)
         talk.tcp(False, "FA", rng.randrange(5_010_000, 5_400_000))
         talk.tcp(True, "A", 39_000)
@@ -130,6 +124,15 @@ def slowloris(rng: random.Random, start_us: int, count: int = 20) -> Iterator[Co
             talk.tcp(True, "PA", pause + rng.randrange(-200_000, 200_000), b"X-a: b\r\n")
         talk.tcp(False, "R", rng.randrange(30, 60))
         yield talk
+
+
+def _asked(rng: random.Random, start_us: int, sizes: range) -> Conversation:
+    """Open a connection and send one GET, which the server acknowledges."""
+    talk = _attack(rng, start_us, 80)
+    talk.open(rng.randrange(90, 400))
+    talk.tcp(True, "PA", rng.randrange(10, 80), _made_up_get(rng, rng.randrange(sizes.start, sizes.stop)))
+    talk.tcp(False, "A", rng.randrange(50, 200))
+    return talk
 
 
 def _made_up_get(rng: random.Random, size: int) -> bytes:

@@ -52,7 +52,8 @@ def score(
             f"{bar.counted()} in {bar.seconds:.1f} s, {bar.rate()}" if bar.packets else f"{bar.seconds:.1f} s"
         )
         model = f"{scorer.model_name} version {scorer.model_version}, threshold {scorer.record.threshold:.6g}"
-        Console(highlight=False).print(_summary(labels), f"{output}: {read}; {model}", sep="\n")
+        Console(highlight=False).print(_summary(labels))
+        typer.echo(f"{output}: {read}; {model}")
 
 
 def _champion() -> Scorer:
