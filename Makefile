@@ -54,6 +54,6 @@ mlflow-ui: setup  ## the model registry on http://127.0.0.1:5000, beside the run
 docs: setup  ## write the generated documents
 	$(BIN)/python scripts/write_docs.py
 
-requirements: setup  ## compile requirements.txt from pyproject.toml
+requirements: setup  ## compile requirements.txt from pyproject.toml; UPGRADE=--upgrade takes newer versions
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --all-extras --python-version 3.11 \
-	  --no-emit-index-url --custom-compile-command 'make requirements' pyproject.toml -o requirements.txt
+	  --no-emit-index-url --custom-compile-command 'make requirements' $(UPGRADE) pyproject.toml -o requirements.txt
