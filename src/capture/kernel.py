@@ -14,18 +14,18 @@ from numpy.typing import NDArray
 
 from capture.decode import PROTOCOL_ICMP, PROTOCOL_TCP, PROTOCOL_UDP, decode
 from capture.dialects import Close
-from capture.expiry import closing_reason, schedule, wheel_position
+from capture.expiry import closing_reason, schedule, wheel_position, wheel_time
 from capture.flow_table import find_row, key_tag
 from capture.layout import Counter, FlowState, MeterState, Number, PacketIndex, Rule, TcpState
 from capture.lifecycle import begin_connection, continue_connection, emit, forget, open_flow, settle
 from capture.retransmission import count_repeated
-from capture.rules import FLOW_TIMEOUT_US
+from capture.rules import EARLY_AGES, FLOW_TIMEOUT_US
 from capture.update import ACK, FIN, RST, SYN, add_packet, is_forward
 from flows.jit import inlined, kernel
 from flows.table import EndReason
 
-EMITTED_PER_PACKET: Final = 2
-"""The most flows one packet can end: its own and an evicted one."""
+EMITTED_PER_PACKET: Final = EARLY_AGES + 2
+"""The most rows one packet can cause: its own flow's, provisional and final, and an evicted one's."""
 
 _PACKETS: Final = int(Counter.PACKETS)
 _METERED: Final = int(Counter.METERED)
@@ -40,6 +40,7 @@ _STALE_TCP_HEADER: Final = int(Counter.STALE_TCP_HEADER)
 _RULE_LIVE: Final = int(Rule.LIVE)
 _LINGER: Final = int(Rule.LINGER)
 _IDLE: Final = int(Rule.IDLE)
+_RULE_EARLY: Final = int(Rule.EARLY)
 _CLOSE: Final = int(Rule.CLOSE)
 _STALE_UDP_HEADER: Final = int(Rule.STALE_UDP_HEADER)
 _COUNTS_RETRANSMISSIONS: Final = int(Rule.COUNTS_RETRANSMISSIONS)
@@ -142,8 +143,11 @@ def _is_ordinary(flow: Any, packet: Any, rules: NDArray[np.int64]) -> bool:
         return False
     if packet.ts - flow.start > FLOW_TIMEOUT_US or rules[_COUNTS_RETRANSMISSIONS]:
         return False
+    if rules[_RULE_LIVE] == 0:
+        return True
     gap = packet.ts - flow.last
-    return bool(rules[_RULE_LIVE] == 0 or (gap <= rules[_LINGER] and gap <= rules[_IDLE]))
+    is_early = packet.ts - flow.start > rules[_RULE_EARLY + flow.early]
+    return bool(gap <= rules[_LINGER] and gap <= rules[_IDLE] and not is_early)
 
 
 @inlined
@@ -208,6 +212,8 @@ def expire_flows(now: Number, state: MeterState) -> bool:
     """End the flows whose time has passed by `now`; return whether the output had no room for all."""
     counters = state.counters
     target = wheel_position(now)
+    # To the slot only, so that it does not matter which rows another slot's clamping brings here.
+    settled = wheel_time(target)
     if target - counters[_WHEEL_TIME] > state.wheel.shape[0]:
         counters[_WHEEL_TIME] = target - state.wheel.shape[0]
     while counters[_WHEEL_TIME] < target:
@@ -215,11 +221,11 @@ def expire_flows(now: Number, state: MeterState) -> bool:
         # Rows that are not due yet go to a later slot: never back into this one.
         counters[_WHEEL_TIME] += 1
         while state.wheel[slot] >= 0:
-            if counters[_OUTPUT] == state.out.shape[0]:
+            if counters[_OUTPUT] > state.out.shape[0] - EMITTED_PER_PACKET:
                 counters[_WHEEL_TIME] -= 1
                 return True
             row = np.int64(state.wheel[slot])
-            if settle(state, row, now):
+            if settle(state, row, settled):
                 forget(state, row)
             else:
                 schedule(state, row)

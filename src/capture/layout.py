@@ -69,6 +69,7 @@ class Counter(IntEnum):
     STALE_TCP_HEADER = 12
     SEEN = 13
     DROPPED = 14
+    EARLY = 15
     IGNORED_BASE = 16
     EMITTED_BASE = 24
     SIZE = 32
@@ -104,7 +105,8 @@ class Rule(IntEnum):
     SYN_ACK_REVERSES = 24
     COUNTS_RETRANSMISSIONS = 25
     TIMES_ALL_PROTOCOLS = 26
-    SIZE = 27
+    EARLY = 27
+    """The first of EARLY_AGES ages and an unreachable one."""
 
 
 PACKET: Final = np.dtype(
@@ -203,6 +205,8 @@ FLOW: Final = np.dtype(
         ("icmp_code", "i2"),
         ("protocol", "i2"),
         ("first_flags", "u1"),
+        ("early", "u1"),
+        ("revision", "u1"),
         ("tcp_state", "i1"),
         ("state", "i1"),
     ],
@@ -225,6 +229,7 @@ EMITTED: Final = np.dtype(
         ("dst_port", "i4"),
         ("protocol", "i2"),
         ("end_reason", "u1"),
+        ("revision", "u1"),
     ],
     align=True,
 )

@@ -28,6 +28,7 @@ _WHEEL_TIME: Final = int(Counter.WHEEL_TIME)
 _HAND: Final = int(Counter.EVICTION_HAND)
 _EMITTED: Final = int(Counter.EMITTED_BASE)
 _DROPPED: Final = int(Counter.DROPPED)
+_EARLY: Final = int(Counter.EARLY)
 _RULE_LIVE: Final = int(Rule.LIVE)
 _DROPS_SINGLE_PACKETS: Final = int(Rule.DROPS_SINGLE_PACKETS)
 _RELABELS_LATE: Final = int(Rule.RELABELS_LATE)
@@ -42,16 +43,12 @@ _REASON_FIN: Final = int(EndReason.FIN)
 _REASON_RST: Final = int(EndReason.RST)
 _REASON_TIMEOUT: Final = int(EndReason.TIMEOUT)
 _REASON_EVICTED: Final = int(EndReason.EVICTED)
+_REASON_EARLY: Final = int(EndReason.EARLY)
 
 
 @inlined
-def emit(state: MeterState, row: Number, reason: Number) -> None:
-    """Write a flow out, or drop it where the dialect drops flows of one packet."""
+def _write_out(state: MeterState, row: Number, reason: Number) -> None:
     flow = state.flows[row]
-    state.counters[_LIVE_FLOWS] -= 1
-    if state.rules[_DROPS_SINGLE_PACKETS] and flow.fwd.lengths.count + flow.bwd.lengths.count == 1:
-        state.counters[_DROPPED] += 1
-        return
     at = state.counters[_OUTPUT]
     out = state.out[at]
     out.src_hi = flow.src_hi
@@ -65,10 +62,38 @@ def emit(state: MeterState, row: Number, reason: Number) -> None:
     out.dst_port = flow.dst_port
     out.protocol = flow.protocol
     out.end_reason = reason
+    out.revision = flow.revision
     connection = state.connections[row if state.rules[_COUNTS_RETRANSMISSIONS] else 0]
     write_features(flow, connection, state.out_features[at], state.rules)
     state.counters[_OUTPUT] = at + 1
+
+
+@inlined
+def _is_dropped(state: MeterState, flow: Any) -> bool:
+    packets = flow.fwd.lengths.count + flow.bwd.lengths.count
+    return bool(state.rules[_DROPS_SINGLE_PACKETS] and packets == 1)
+
+
+@inlined
+def emit(state: MeterState, row: Number, reason: Number) -> None:
+    """Write a flow out, or drop it where the dialect drops flows of one packet."""
+    state.counters[_LIVE_FLOWS] -= 1
+    if _is_dropped(state, state.flows[row]):
+        state.counters[_DROPPED] += 1
+        return
+    _write_out(state, row, reason)
     state.counters[_EMITTED + reason] += 1
+
+
+@inlined
+def _emit_early(state: MeterState, row: Number) -> None:
+    """Write a copy of a flow that goes on."""
+    flow = state.flows[row]
+    flow.early += 1
+    if not _is_dropped(state, flow):
+        _write_out(state, row, _REASON_EARLY)
+        flow.revision += 1
+        state.counters[_EARLY] += 1
 
 
 @inlined
@@ -87,6 +112,9 @@ def settle(state: MeterState, row: Number, now: Number) -> bool:
     flow = state.flows[row]
     if flow.state == _OPEN:
         due, reason = deadline(flow, state)
+        while reason == _REASON_EARLY and now > due:
+            _emit_early(state, row)
+            due, reason = deadline(flow, state)
         if now <= due:
             return False
         emit(state, row, reason)
@@ -151,6 +179,8 @@ def _begin(state: MeterState, row: Number, packet: Any) -> None:
     flow = state.flows[row]
     flow.uid = np.uint64(state.counters[_NEXT_UID])
     state.counters[_NEXT_UID] += 1
+    flow.early = 0
+    flow.revision = 0
     state.counters[_OPENED] += 1
     state.counters[_LIVE_FLOWS] += 1
     if state.rules[_COUNTS_RETRANSMISSIONS]:

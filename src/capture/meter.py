@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from capture.dialects import feature_names, rule_values
 from capture.expiry import WHEEL_SLOTS
 from capture.flow_table import rebuild_index
-from capture.kernel import expire_flows, flush_flows, meter_packets
+from capture.kernel import EMITTED_PER_PACKET, expire_flows, flush_flows, meter_packets
 from capture.layout import (
     CONNECTION,
     EMITTED,
@@ -26,7 +26,7 @@ from capture.layout import (
     records,
 )
 from capture.retransmission import GENERATION_SLOTS
-from capture.rules import MICROSECONDS, LiveRules
+from capture.rules import EARLY_AGES, MICROSECONDS, LiveRules
 from capture.status import MeterCounters
 from flows.dialects import IMPROVED
 from flows.table import EndReason, FlowTable
@@ -74,12 +74,15 @@ class FlowMeter:
         if max_flows < 1:
             raise ValueError(f"max_flows must be at least 1, not {max_flows}")
         rows = min(max_flows, FILE_FLOWS_START)
-        rules = np.concatenate([np.zeros(Rule.CLOSE, np.int64), rule_values(dialect)])
+        ages = np.full(EARLY_AGES + 1, np.iinfo(np.int64).max // 2)
+        rules = np.concatenate([np.zeros(Rule.CLOSE, np.int64), rule_values(dialect), ages])
         rules[Rule.MAX_FLOWS] = max_flows
         if live_rules is not None:
             rules[Rule.LIVE] = 1
             rules[Rule.LINGER] = round(live_rules.linger_seconds * MICROSECONDS)
             rules[Rule.IDLE] = round(live_rules.idle_seconds * MICROSECONDS)
+            for at, age in enumerate(live_rules.early_seconds, Rule.EARLY):
+                rules[at] = round(age * MICROSECONDS)
         counters = np.zeros(Counter.SIZE, np.int64)
         # Uids of two runs of a sensor must not meet; 31 random bits keep the sum below 2^63.
         counters[Counter.NEXT_UID] = secrets.randbits(31) << 32
@@ -151,13 +154,14 @@ class FlowMeter:
             emitted={
                 reason.name.lower(): int(values[Counter.EMITTED_BASE + reason])
                 for reason in EndReason
-                if reason is not EndReason.UNKNOWN
+                if reason not in (EndReason.UNKNOWN, EndReason.EARLY)
             },
             flows_live=int(values[Counter.LIVE]),
+            emitted_early=int(values[Counter.EARLY]),
         )
 
     def _output_full(self) -> bool:
-        return bool(self._state.counters[Counter.OUTPUT] > OUTPUT_FLOWS - 2)
+        return bool(self._state.counters[Counter.OUTPUT] > OUTPUT_FLOWS - EMITTED_PER_PACKET)
 
     def _drain(self) -> FlowTable:
         count = int(self._state.counters[Counter.OUTPUT])
@@ -175,6 +179,8 @@ class FlowMeter:
             start_us=out.start.copy(),
             end_us=out.last.copy(),
             end_reason=out.end_reason.copy(),
+            revision=out.revision.astype(np.int32),
+            provisional=out.end_reason == EndReason.EARLY,
             sensor=self._sensor,
             interface=self._interface,
         )

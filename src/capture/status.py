@@ -21,6 +21,7 @@ class MeterCounters:
         flows_dropped: flows of one packet that the dialect does not emit.
         emitted: flows emitted, by end reason.
         flows_live: flows still open.
+        emitted_early: provisional copies of flows that went on; not among `emitted`.
     """
 
     packets: int
@@ -31,6 +32,7 @@ class MeterCounters:
     flows_dropped: int
     emitted: dict[str, int]
     flows_live: int
+    emitted_early: int = 0
 
 
 @dataclass(frozen=True, slots=True)

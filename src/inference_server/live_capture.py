@@ -72,7 +72,11 @@ class LiveCapture:
 
 def live_rules(settings: Settings) -> LiveRules:
     """Return when live flows end."""
-    return LiveRules(linger_seconds=settings.close_linger, idle_seconds=settings.capture_idle_seconds)
+    return LiveRules(
+        linger_seconds=settings.close_linger,
+        idle_seconds=settings.capture_idle_seconds,
+        early_seconds=settings.capture_early_seconds,
+    )
 
 
 def permission_hint() -> str:

@@ -13,9 +13,11 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from capture.rules import LiveRules
 from detection.model_uri import parse_model_uri
 
 Names = Annotated[tuple[str, ...], NoDecode]
+Ages = Annotated[tuple[float, ...], NoDecode]
 Secrets = Annotated[tuple[SecretStr, ...], NoDecode]
 ENV_FILE = Path(".env")
 LIBRARY_PREFIXES = ("AWS_", "MLFLOW_")
@@ -68,6 +70,11 @@ class Settings(BaseSettings):
         le=120,
         description="seconds without a packet after which a live flow ends, more than 0, at most 120",
     )
+    capture_early_seconds: Ages = Field(
+        (),
+        description="comma list of up to 4 ages in seconds, ascending, at which an open live flow is scored "
+        "provisionally; unset: none",
+    )
     close_linger: float = Field(
         2.0,
         gt=0,
@@ -84,7 +91,7 @@ class Settings(BaseSettings):
         "never where ML_IDS_CONTAINER is set",
     )
 
-    @field_validator("cic_interface", "api_keys", mode="before")
+    @field_validator("cic_interface", "api_keys", "capture_early_seconds", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         if not isinstance(value, str):
@@ -95,6 +102,11 @@ class Settings(BaseSettings):
     @classmethod
     def _only_false_disables(cls, value: Any) -> bool:
         return str(value).strip().lower() != "false"
+
+    @field_validator("capture_early_seconds")
+    @classmethod
+    def _are_ages(cls, value: tuple[float, ...]) -> tuple[float, ...]:
+        return LiveRules(early_seconds=value).early_seconds
 
     @field_validator("mlflow_model_name")
     @classmethod

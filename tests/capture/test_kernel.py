@@ -127,6 +127,25 @@ def test_live_the_time_out_cuts_without_a_packet_and_the_connection_goes_on() ->
     assert flows.column("tot_bwd_pkts")[1] == 1
 
 
+def test_live_a_long_flow_is_emitted_provisionally_and_once_finally() -> None:
+    rules = LiveRules(early_seconds=(2.0, 10.0))
+    packets = [udp(n * S) for n in range(13)]
+    meter = FlowMeter(live_rules=rules)
+    flows = concat_tables([*feed(meter, packets), *meter.expire(START_US + 80 * S), *meter.drain()])
+    assert reasons(flows) == [EndReason.EARLY, EndReason.EARLY, EndReason.IDLE]
+    assert packets_of(flows) == [3, 11, 13]
+    assert flows.revision.tolist() == [0, 1, 2]
+    assert flows.provisional.tolist() == [True, True, False]
+    assert len(set(flows.flow_uid.tolist())) == 1
+    counters = meter.counters()
+    assert (counters.emitted_early, counters.flows_opened, sum(counters.emitted.values())) == (2, 1, 1)
+
+
+def test_live_a_short_flow_is_emitted_once() -> None:
+    flows = metered(connection(), live_rules=LiveRules(early_seconds=(10.0,)))
+    assert (flows.revision.tolist(), flows.provisional.tolist()) == ([0], [False])
+
+
 def test_a_full_table_gives_up_the_longest_silent_flow() -> None:
     meter = FlowMeter(live_rules=LIVE, max_flows=4)
     packets = [udp(n * MS, src=(CLIENT[0], 1000 + n)) for n in range(4)]
@@ -167,16 +186,20 @@ def as_multiset(table: FlowTable) -> list[tuple[object, ...]]:
     rows = []
     for row in range(len(table)):
         features = tuple(np.nan_to_num(table.features[row], nan=-9e9))
-        rows.append((table.source(row), int(table.start_us[row]), int(table.end_reason[row]), features))
+        reason, revision = int(table.end_reason[row]), int(table.revision[row])
+        rows.append((table.source(row), int(table.start_us[row]), reason, revision, features))
     return sorted(rows, key=repr)
 
 
-@given(traffic(), st.lists(st.integers(0, 60), max_size=8))
+@given(traffic(), st.lists(st.integers(0, 60), max_size=8), st.sampled_from([(), (2.0,), (1.0, 5.0, 30.0)]))
 @settings(max_examples=150, deadline=None)
-def test_looking_at_the_clock_changes_no_flow(packets: list[Packet], looks: list[int]) -> None:
+def test_looking_at_the_clock_changes_no_flow(
+    packets: list[Packet], looks: list[int], early: tuple[float, ...]
+) -> None:
     """A wire, whose clock is looked at now and then, gives what a file gives that has none."""
-    unhurried = metered(packets, live_rules=LIVE)
-    meter = FlowMeter(live_rules=LIVE)
+    rules = LiveRules(early_seconds=early)
+    unhurried = metered(packets, live_rules=rules)
+    meter = FlowMeter(live_rules=rules)
     tables = []
     for at, packet in enumerate(packets):
         tables += feed(meter, [packet])

@@ -9,3 +9,9 @@ from capture.rules import LiveRules
 def test_times_that_make_no_sense_are_refused(times: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="idle_seconds must"):
         LiveRules(**times)
+
+
+@pytest.mark.parametrize("ages", [(0.0,), (120.0,), (5.0, 2.0), (2.0, 2.0), (1.0, 2.0, 3.0, 4.0, 5.0)])
+def test_ages_that_make_no_sense_are_refused(ages: tuple[float, ...]) -> None:
+    with pytest.raises(ValueError, match="early_seconds must be at most 4 ages"):
+        LiveRules(early_seconds=ages)
