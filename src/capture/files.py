@@ -1,4 +1,4 @@
-"""Capture files to flows."""
+"""Capture files, compressed ones too, to flows."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from os import PathLike
 from pathlib import Path
 
 from capture.blocks import BlockReader
+from capture.decompress import CaptureStream
 from capture.meter import FlowMeter
 from capture.rules import LiveRules
 from capture.status import MeterCounters
@@ -56,22 +57,31 @@ class CaptureFile:
         """Meter the file; yield flows in the order they end, the open ones last.
 
         Args:
-            progress: called with the bytes read so far, once a block.
+            progress: called with the bytes of the file read so far, once a block.
 
         Raises:
             OSError: the file cannot be read.
-            ValueError: it is not a pcap or pcapng capture.
+            ValueError: it is not a pcap or pcapng capture, nor a compressed one.
         """
-        with self.path.open("rb", buffering=0) as stream:
-            reader = BlockReader(stream, str(self.path))
+        with self.path.open("rb") as file:
+            stream = CaptureStream(file)
+            reader = self._reader(stream)
             for block, index, count in reader:
                 yield from self._meter.feed(block, index, count)
                 if self._live_rules is not None:
                     yield from self._meter.expire(int(index.ts[count - 1]) - CLOCK_SLACK_US)
                 if progress is not None:
-                    progress(reader.bytes_read)
-            self.problem = reader.problem
+                    progress(stream.bytes_taken)
+            self.problem = f"{self.path}: {stream.problem}" if stream.problem else reader.problem
         yield from self._meter.flush()
+
+    def _reader(self, stream: CaptureStream) -> BlockReader:
+        try:
+            return BlockReader(stream, str(self.path))
+        except ValueError as error:
+            if stream.problem is None:
+                raise
+            raise ValueError(f"{self.path}: {stream.problem}") from error
 
 
 def read_capture(
@@ -82,7 +92,7 @@ def read_capture(
     sensor: str = "",
     progress: Callable[[int], None] | None = None,
 ) -> Iterator[FlowTable]:
-    """Meter a pcap or pcapng file; yield tables of its flows.
+    """Meter a pcap or pcapng file, plain, gzip or Zstandard; yield tables of its flows.
 
     A file that is cut off or corrupt gives the flows up to there and a warning in the log.
 
