@@ -14,8 +14,9 @@ MAX_RATIO: Final = 250
 RATIO_APPLIES_FROM: Final = 1 << 26
 """Bytes that a compressed capture may give whatever their ratio: a small capture can be very regular."""
 
-_STEP: Final = 4096
-"""What is asked of the decompressor at once, bytes: when it fails, it gives nothing of that."""
+_STEPS: Final = (512, 1 << 16)
+"""Least and most bytes asked of the decompressor at once: when it fails, it gives nothing of them."""
+_STEP_SHIFT: Final = 5
 _MAGICS: Final = {
     bytes.fromhex("1f8b"): "gzip",
     bytes.fromhex("28b52ffd"): "zstd",
@@ -45,7 +46,10 @@ class _Counted:
 class CaptureStream:
     """The bytes of a capture file, decompressed if need be.
 
+    Of broken data it gives what comes before the break but for the last 3 %, at most 64 KiB.
+
     Attributes:
+        compression: gzip, zstd or None.
         problem: why the stream ended before its proper end, None when it did not.
     """
 
@@ -91,7 +95,9 @@ class CaptureStream:
             return read
         filled = 0
         while filled < len(buffer) and self.problem is None:
-            read = self._decompress(buffer[filled : filled + _STEP])
+            # Larger steps are twice as fast, smaller ones lose less where the data is broken.
+            step = min(max(self._given >> _STEP_SHIFT, _STEPS[0]), _STEPS[1])
+            read = self._decompress(buffer[filled : filled + step])
             if not read:
                 break
             filled += read

@@ -132,7 +132,7 @@ def test_bytes_are_limited(compression: str) -> None:
 def test_a_bomb_is_told_by_its_ratio(compression: str) -> None:
     stream = stream_of(COMPRESSIONS[compression](bytes(70 << 20)))
     given = len(read_all(stream))
-    assert 1 << 26 >= given > (1 << 26) - 10_000
+    assert 1 << 26 >= given > (1 << 26) - 70_000
     assert "max_ratio = 250" in str(stream.problem)
 
 
@@ -146,7 +146,9 @@ def test_a_small_capture_may_be_very_regular(compression: str) -> None:
 @each_compression
 def test_garbage_behind_the_data_is_told(compression: str) -> None:
     stream = stream_of(COMPRESSIONS[compression](CAPTURE) + b"something else")
-    assert CAPTURE.startswith(read_all(stream))
+    found = read_all(stream)
+    assert CAPTURE.startswith(found)
+    assert len(found) > 0.95 * len(CAPTURE)
     assert f"broken {compression} data" in str(stream.problem)
 
 
