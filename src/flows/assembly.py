@@ -16,7 +16,7 @@ from flows.columns import DUPLICATED, METADATA, canonical
 from flows.dialects import IMPROVED, PYTHON, known_dialect
 from flows.headers import recognise
 from flows.labels import UNLABELLED
-from flows.schema import BY_NAME, COMMON_NAMES, IMPROVED_NAMES
+from flows.schema import BY_NAME, COMMON_NAMES, IMPROVED_2024_NAMES, IMPROVED_NAMES
 from flows.table import UNKNOWN_PORT, UNKNOWN_PROTOCOL, UNKNOWN_TIME, FlowTable
 from flows.times import parse_times
 from flows.units import to_schema_units
@@ -31,7 +31,8 @@ class Plan:
 
     Attributes:
         dialect: the dialect that the header implies, or that the caller named.
-        features: position of each feature, in canonical order: all 81 of `improved`, or the 76.
+        features: position of each feature, in canonical order: the 86 of `improved-2024`, the 81 of
+            `improved`, or the 76.
         metadata: position of each metadata column, by canonical name.
         extras: position of each other column, by its title.
     """
@@ -66,7 +67,8 @@ def plan_columns(titles: Sequence[str], *, dialect: str | None, where: str) -> P
         raise ValueError(f"{where}: no header of flows: none of the {len(missing)} features is in it")
     if missing:
         raise ValueError(f"{where}: no column for {', '.join(missing)}")
-    names = IMPROVED_NAMES if all(name in known for name in IMPROVED_NAMES) else COMMON_NAMES
+    whole = (names for names in (IMPROVED_2024_NAMES, IMPROVED_NAMES) if known.keys() >= {*names})
+    names = next(whole, COMMON_NAMES)
     # A header with only some of the features beyond the 76 is another tool's.
     extras |= {titles[at].strip(): at for name, at in known.items() if name in BY_NAME and name not in names}
     return Plan(

@@ -7,7 +7,15 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from flows.columns import DUPLICATE_TITLE, DUPLICATED
-from flows.schema import BY_NAME, COMMON, COMMON_NAMES, FEATURES, IMPROVED_NAMES, Feature
+from flows.schema import (
+    BY_NAME,
+    COMMON,
+    COMMON_NAMES,
+    FEATURES,
+    IMPROVED_2024_NAMES,
+    IMPROVED_NAMES,
+    Feature,
+)
 
 TimeFormat = Literal["microseconds", "cic-2018", "cic-v4"]
 Column = tuple[str, str]
@@ -69,12 +77,24 @@ def _blanked(columns: Iterable[Column]) -> tuple[Column, ...]:
     return tuple((title if title in _NO_BLANK_2017 else f" {title}", name) for title, name in columns)
 
 
+def _moved_behind(names: list[str], place: str, *moved: str) -> list[str]:
+    rest = [name for name in names if name not in moved]
+    after = rest.index(place) + 1
+    return [*rest[:after], *moved, *rest[after:]]
+
+
 def _columns_improved() -> tuple[Column, ...]:
     # The tool writes the RST flags after the URG flags, and the rest of its own features last.
-    rst = ("fwd_rst_flags", "bwd_rst_flags")
-    names = [name for name in IMPROVED_NAMES if name not in rst]
-    where = names.index("bwd_urg_flags") + 1
-    return tuple(_title_v4(BY_NAME[name]) for name in (*names[:where], *rst, *names[where:]))
+    names = _moved_behind([*IMPROVED_NAMES], "bwd_urg_flags", "fwd_rst_flags", "bwd_rst_flags")
+    return tuple(_title_v4(BY_NAME[name]) for name in names)
+
+
+def _columns_improved_2024() -> tuple[Column, ...]:
+    names = _moved_behind([*IMPROVED_2024_NAMES], "bwd_urg_flags", "fwd_rst_flags", "bwd_rst_flags")
+    names = _moved_behind(names, "fwd_act_data_pkts", "bwd_act_data_pkts")
+    names = _moved_behind(names, "fwd_seg_size_min", "bwd_seg_size_min")
+    names = _moved_behind(names, "total_tcp_retrans_cnt", "total_connection_flow_time")
+    return tuple(_title_v4(BY_NAME[name]) for name in names)
 
 
 _IDENTITY: Final[tuple[Column, ...]] = (
@@ -93,6 +113,7 @@ _LABEL: Final[Column] = ("Label", "label")
 
 _V4: Final = Header("cic-v4", (*_IDENTITY, *map(_title_v4, COMMON), _LABEL), "cic-v4")
 _IMPROVED: Final = Header("improved", (*_IDENTITY, *_columns_improved(), _LABEL))
+_IMPROVED_2024: Final = Header("improved-2024", (*_IDENTITY, *_columns_improved_2024(), _LABEL))
 _SNAKE: Final = Header(
     "snake",
     tuple((name, name) for name in (*(name for _, name in _IDENTITY), *IMPROVED_NAMES, "label")),
@@ -107,6 +128,7 @@ HEADERS: Final[dict[str, Header]] = {
         Header("cic-2018", (*_IDENTITY[4:], *map(_title_2018, COMMON)), "cic-2018"),
         _V4,
         _IMPROVED,
+        _IMPROVED_2024,
         _SNAKE,
     )
 }
@@ -114,6 +136,7 @@ HEADERS: Final[dict[str, Header]] = {
 
 _OWN: Final[dict[str, Header]] = {
     "improved": Header("improved", _IMPROVED.columns, partial=True),
+    "improved-2024": Header("improved-2024", _IMPROVED_2024.columns, partial=True),
     "cic-v4": Header("cic-v4", _V4.columns, partial=True),
     "cic-2018": Header(
         "cic-2018",

@@ -2,12 +2,15 @@ from __future__ import annotations
 
 import csv
 import lzma
+from pathlib import Path
 
 import pytest
 
 from flows.headers import HEADERS, Recognised, find_header, own_header, recognise
-from flows.schema import COMMON_NAMES, IMPROVED_NAMES
+from flows.schema import COMMON_NAMES, IMPROVED_2024_NAMES, IMPROVED_NAMES
 from helpers.flows import SHARED, needs_shared
+
+REFERENCE = Path(__file__).parent.parent / "reference"
 
 
 def titles(name):
@@ -30,7 +33,9 @@ def test_cic_2018_is_the_79_published_columns():
     assert len(titles("cic-2018")) == 79
 
 
-@pytest.mark.parametrize(("name", "columns"), [("cic-v4", 84), ("improved", 89), ("snake", 89)])
+@pytest.mark.parametrize(
+    ("name", "columns"), [("cic-v4", 84), ("improved", 89), ("improved-2024", 94), ("snake", 89)]
+)
 def test_headers_with_identity_and_label(name, columns):
     header = find_header(name)
     assert len(header.columns) == columns
@@ -44,6 +49,7 @@ def test_every_header_holds_the_common_features():
     for header in HEADERS.values():
         assert set(COMMON_NAMES) <= set(header.feature_names)
     assert set(find_header("improved").feature_names) == set(IMPROVED_NAMES)
+    assert set(find_header("improved-2024").feature_names) == set(IMPROVED_2024_NAMES)
 
 
 def test_an_unknown_header_names_the_known():
@@ -51,7 +57,7 @@ def test_an_unknown_header_names_the_known():
         find_header("netflow")
 
 
-@pytest.mark.parametrize("name", ["cic-2017", "cic-2018", "cic-v4", "improved"])
+@pytest.mark.parametrize("name", ["cic-2017", "cic-2018", "cic-v4", "improved", "improved-2024"])
 def test_a_published_header_is_recognised_with_its_dialect(name):
     assert recognise(titles(name)) == Recognised(name, name)
     assert recognise([f"\ufeff {title.upper()} " for title in titles(name)]) == Recognised(name, name)
@@ -81,11 +87,11 @@ def first_line(path):
         return next(csv.reader(file))
 
 
-@needs_shared
-@pytest.mark.parametrize("dialect", ["improved", "cic-v4", "cic-2018"])
+@pytest.mark.parametrize("dialect", ["improved", "improved-2024", "cic-v4", "cic-2018"])
 def test_own_headers_are_those_of_the_original_tools(dialect):
-    written = first_line(SHARED / "reference" / dialect / "01_tcp_fin.csv")
+    written = first_line(REFERENCE / dialect / "01_tcp_fin.csv")
     assert written == [title for title, _ in own_header(dialect).columns]
+    assert recognise(written) == Recognised(dialect, dialect)
 
 
 @needs_shared
@@ -101,9 +107,3 @@ def test_2017_headers_are_those_of_the_published_files():
 @needs_shared
 def test_the_2018_header_is_that_of_the_published_files():
     assert first_line(SHARED / "data" / "cic-ids2018" / "unlabelled_1000.csv") == titles("cic-2018")
-
-
-@needs_shared
-def test_the_2024_tool_is_not_taken_for_another():
-    written = first_line(SHARED / "reference" / "improved-2024" / "01_tcp_fin.csv")
-    assert recognise(written) == Recognised("improved-2024", "improved-2024")

@@ -10,19 +10,24 @@ from typing import Annotated, Final, Literal
 import numpy as np
 import typer
 
+from capture.dialects import feature_names
 from capture.rules import LiveRules
 from flows.csv_files import CsvFlowWriter
 from flows.parquet_files import ParquetFlowWriter
 from flows.table import FlowTable
 from inference_server.cli.reading import ReadingBar, one_line_errors, output_format, whole_file
 
-HeaderName = Literal["cic-2017", "cic-2018", "cic-v4", "improved", "snake"]
+HeaderName = Literal["cic-2017", "cic-2018", "cic-v4", "improved", "improved-2024", "snake"]
+DialectName = Literal["improved", "improved-2024", "cic-2018", "cic-2017", "cic-v4"]
 FORMATS: Final = (".parquet", ".csv")
 
 
 def meter(
     captures: Annotated[list[Path], typer.Argument(metavar="CAPTURE...", help="pcap or pcapng files")],
     output: Annotated[Path, typer.Option("--output", "-o", help="the flows, .parquet or .csv")],
+    dialect: Annotated[
+        DialectName, typer.Option(help="which CICFlowMeter's rules measure; docs/features.md")
+    ] = "improved",
     header: Annotated[
         HeaderName | None,
         typer.Option(help="column titles of the CSV; the dialect's own when not given"),
@@ -38,9 +43,12 @@ def meter(
             raise ValueError(f"--header {header} is for .csv: Parquet keeps the canonical names")
         flows = 0
         with whole_file(output) as unfinished, _writer(unfinished, header) as writer:
-            for table in _tables(bar, captures, LiveRules() if live_rules else None):
+            for table in _tables(bar, captures, dialect, LiveRules() if live_rules else None):
                 writer.write(table)
                 flows += len(table)
+            if not flows:
+                names = feature_names(dialect)
+                writer.write(FlowTable.from_features(np.empty((0, len(names))), names, dialect))
         typer.echo(f"{output}: {flows:,} flows of {bar.counted()} in {bar.seconds:.1f} s, {bar.rate()}")
 
 
@@ -48,9 +56,11 @@ def _writer(path: Path, header: HeaderName | None) -> CsvFlowWriter | ParquetFlo
     return CsvFlowWriter(path, header) if path.suffix.lower() == ".csv" else ParquetFlowWriter(path)
 
 
-def _tables(bar: ReadingBar, captures: list[Path], live_rules: LiveRules | None) -> Iterator[FlowTable]:
+def _tables(
+    bar: ReadingBar, captures: list[Path], dialect: DialectName, live_rules: LiveRules | None
+) -> Iterator[FlowTable]:
     for path in captures:
-        for table in bar.capture(path, live_rules):
+        for table in bar.capture(path, live_rules, dialect=dialect):
             if len(captures) == 1:
                 yield table
             else:

@@ -20,6 +20,7 @@ from capture.blocks import BlockReader
 from capture.files import CaptureFile
 from capture.meter import FlowMeter
 from capture.rules import LiveRules
+from flows.dialects import IMPROVED
 from flows.table import FlowTable
 
 # A pcap header and one record of an unknown link type.
@@ -132,14 +133,16 @@ class ReadingBar:
         """Return packets a second so far."""
         return f"{self.packets / max(self.seconds, 1e-9):,.0f} packets/s"
 
-    def capture(self, path: Path, live_rules: LiveRules | None = None) -> Iterator[FlowTable]:
+    def capture(
+        self, path: Path, live_rules: LiveRules | None = None, *, dialect: str = IMPROVED
+    ) -> Iterator[FlowTable]:
         """Meter a capture; a file that is cut off gives what it has and a warning.
 
         Raises:
             OSError: it cannot be read.
             ValueError: it is no capture, or broken before its first packet.
         """
-        capture = CaptureFile(path, live_rules=live_rules)
+        capture = CaptureFile(path, dialect=dialect, live_rules=live_rules)
         before = self.packets
         flows = 0
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import get_args
 
@@ -9,11 +10,14 @@ import typer
 from click.testing import Result
 from typer.testing import CliRunner
 
+from capture.dialects import RULES, feature_names
 from flows.csv_files import read_csv
-from flows.headers import HEADERS
+from flows.headers import HEADERS, own_header
 from flows.parquet_files import read_parquet
+from flows.table import FlowTable
+from helpers.packets import pcap, write_capture
 from helpers.parity import compare, reference_rows
-from inference_server.cli.meter import HeaderName, meter
+from inference_server.cli.meter import DialectName, HeaderName, meter
 
 ROOT = Path(__file__).resolve().parents[3]
 DEMO = ROOT / "data" / "demo" / "demo.pcap"
@@ -48,8 +52,10 @@ def test_cic_2017_is_the_78_features_and_nothing_else(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("header", list(HEADERS))
 def test_every_header_reads_back_with_the_same_flows(tmp_path: Path, header: str) -> None:
-    run(DEMO, "-o", tmp_path / "flows.csv", "--header", header)
-    run(DEMO, "-o", tmp_path / "flows.parquet")
+    dialect = header if header in RULES else "improved"
+    for arguments in (["flows.csv", "--header", header], ["flows.parquet"]):
+        result = run(DEMO, "--dialect", dialect, "-o", tmp_path / arguments[0], *arguments[1:])
+        assert result.exit_code == 0, result.output
     ours = read_parquet(tmp_path / "flows.parquet")
     written = read_csv(tmp_path / "flows.csv", dialect="improved")
     assert written.column("flow_duration").tolist() == ours.column("flow_duration").tolist()
@@ -59,11 +65,47 @@ def test_header_choices_are_the_headers() -> None:
     assert get_args(HeaderName) == tuple(HEADERS)
 
 
-def test_several_captures_get_a_capture_column(tmp_path: Path) -> None:
+@pytest.mark.parametrize("dialect", list(RULES))
+def test_a_dialect_measures_and_its_name_travels(tmp_path: Path, dialect: str) -> None:
+    capture = REFERENCE / "01_tcp_fin.pcap"
+    for name in ("flows.csv", "flows.parquet"):
+        result = run(capture, "-o", tmp_path / name, "--dialect", dialect)
+        assert result.exit_code == 0, result.output
+    ours = read_parquet(tmp_path / "flows.parquet")
+    written = read_csv(tmp_path / "flows.csv")
+    assert (ours.dialect, written.dialect) == (dialect, dialect)
+    assert ours.feature_names == feature_names(dialect)
+    assert len(ours) == len(written)
+    titles = (tmp_path / "flows.csv").read_text().splitlines()[0].split(",")
+    assert titles == [title for title, _ in own_header(dialect).columns]
+
+
+def test_a_capture_without_flows_keeps_the_dialect(tmp_path: Path) -> None:
+    write_capture(tmp_path / "empty.pcap", pcap([]))
+    run(tmp_path / "empty.pcap", "-o", tmp_path / "flows.parquet", "--dialect", "cic-v4")
+    table = read_parquet(tmp_path / "flows.parquet")
+    assert (len(table), table.dialect) == (0, "cic-v4")
+
+
+def test_dialect_choices_are_the_meter_s() -> None:
+    assert get_args(DialectName) == tuple(RULES)
+
+
+def test_an_unknown_dialect_is_refused(tmp_path: Path) -> None:
+    result = run(DEMO, "-o", tmp_path / "flows.csv", "--dialect", "cic-v5")
+    assert result.exit_code == 2
+    assert "cic-v5" in result.stderr
+    assert not (tmp_path / "flows.csv").exists()
+
+
+@pytest.mark.parametrize(("name", "read"), [("flows.parquet", read_parquet), ("flows.csv", read_csv)])
+def test_several_captures_get_a_capture_column(
+    tmp_path: Path, name: str, read: Callable[[Path], FlowTable]
+) -> None:
     other = tmp_path / "other.pcap"
     other.write_bytes(DEMO.read_bytes())
-    result = run(DEMO, other, "-o", tmp_path / "flows.parquet")
-    captures = read_parquet(tmp_path / "flows.parquet").extras["capture"].tolist()
+    result = run(DEMO, other, "-o", tmp_path / name)
+    captures = read(tmp_path / name).extras["capture"].tolist()
     assert result.exit_code == 0, result.output
     assert set(captures) == {str(DEMO), str(other)}
     assert captures.count(str(DEMO)) == captures.count(str(other))
