@@ -77,6 +77,18 @@ def find_row(flows: Records, slots: NDArray[np.uint64], tag: np.uint64, packet: 
 
 
 @inlined
+def guess_row(slots: NDArray[np.uint64], tag: np.uint64) -> Number:
+    """Return the row that most probably is a tag's, -1 when there is none."""
+    mask = np.uint64(slots.shape[0] - 1)
+    at = tag & mask
+    while slots[at] != _EMPTY:
+        if slots[at] >> _S32 == tag:
+            return np.int64(slots[at] & _ROW_MASK) - 1
+        at = (at + np.uint64(1)) & mask
+    return -1
+
+
+@inlined
 def insert_row(slots: NDArray[np.uint64], tag: np.uint64, row: Number) -> None:
     """Put a row into the index; there must be room."""
     mask = np.uint64(slots.shape[0] - 1)

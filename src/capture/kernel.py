@@ -15,9 +15,20 @@ from numpy.typing import NDArray
 from capture.decode import PROTOCOL_ICMP, PROTOCOL_TCP, PROTOCOL_UDP, decode
 from capture.dialects import Close
 from capture.expiry import closing_reason, schedule, wheel_position, wheel_time
-from capture.flow_table import find_row, key_tag
-from capture.layout import Counter, FlowState, MeterState, Number, PacketIndex, Rule, TcpState
+from capture.flow_table import find_row, guess_row, key_tag
+from capture.layout import (
+    FLOW,
+    PACKETS_AT_ONCE,
+    Counter,
+    FlowState,
+    MeterState,
+    Number,
+    PacketIndex,
+    Rule,
+    TcpState,
+)
 from capture.lifecycle import begin_connection, continue_connection, emit, forget, open_flow, settle
+from capture.prefetch import prefetch
 from capture.retransmission import count_repeated
 from capture.rules import EARLY_AGES, FLOW_TIMEOUT_US
 from capture.update import ACK, FIN, RST, SYN, add_packet, is_forward
@@ -26,6 +37,9 @@ from flows.table import EndReason
 
 EMITTED_PER_PACKET: Final = EARLY_AGES + 2
 """The most rows one packet can cause: its own flow's, provisional and final, and an evicted one's."""
+
+_FLOW_BYTES: Final = FLOW.itemsize
+_CACHE_LINE: Final = 64
 
 _PACKETS: Final = int(Counter.PACKETS)
 _METERED: Final = int(Counter.METERED)
@@ -165,6 +179,28 @@ def _lacks_row(counters: NDArray[np.int64], rows: Number, max_flows: Number) -> 
     return bool(rows < max_flows and counters[_FREE] == 0 and counters[_ROWS_USED] == rows)
 
 
+@inlined
+def _approach(
+    block: NDArray[np.uint8], index: PacketIndex, first: Number, count: Number, state: MeterState
+) -> None:
+    """Decode a few packets and ask for the memory of their flows, all at once."""
+    packets, rules, slots = state.packet, state.rules, state.slots
+    mask = np.uint64(slots.shape[0] - 1)
+    for k in range(count):
+        number = first + k
+        packet = packets[k]
+        packet.ignored = decode(
+            block, index.offset[number], index.captured[number], index.link[number], packet, rules
+        )
+        packet.tag = key_tag(packet)
+        prefetch(slots, np.int64(packet.tag & mask), 0)
+    for k in range(count):
+        row = guess_row(slots, packets[k].tag)
+        if row >= 0:
+            for line in range(0, _FLOW_BYTES, _CACHE_LINE):
+                prefetch(state.flows, row, line)
+
+
 @kernel
 def meter_packets(
     block: NDArray[np.uint8], index: PacketIndex, first: Number, count: Number, state: MeterState
@@ -175,35 +211,36 @@ def meter_packets(
     full and the caller must make room.
     """
     counters, rules, flows = state.counters, state.rules, state.flows
-    packet = state.packet[0]
     out_limit = state.out.shape[0] - EMITTED_PER_PACKET
-    for number in range(first, count):
-        if counters[_OUTPUT] > out_limit or _lacks_row(counters, flows.shape[0], rules[_MAX_FLOWS]):
-            return number
-        counters[_PACKETS] += 1
-        ignored = decode(
-            block, index.offset[number], index.captured[number], index.link[number], packet, rules
-        )
-        if ignored:
-            counters[_IGNORED + ignored] += 1
-            continue
-        packet.ts = index.ts[number]
-        counters[_NEWEST] = max(counters[_NEWEST], packet.ts)
-        if rules[_STALE_UDP_HEADER]:
-            _borrow_header(packet, counters)
-        tag = key_tag(packet)
-        row = find_row(flows, state.slots, tag, packet)
-        # The hot path hands no `state` on: copying that costs more than adding the packet.
-        if row >= 0 and _is_ordinary(flows[row], packet, rules):
-            add_packet(flows[row], packet, rules, False)
-            if flows[row].tcp_state == _SECOND_FIN and packet.tcp_flags & ACK:
-                flows[row].tcp_state = _READY
-            counters[_METERED] += 1
-        elif row >= 0:
-            counters[_METERED if _meter_known(state, row, packet) else _LATE] += 1
-        else:
-            open_flow(state, tag, packet)
-            counters[_METERED] += 1
+    for group in range(first, count, PACKETS_AT_ONCE):
+        size = min(PACKETS_AT_ONCE, count - group)
+        _approach(block, index, group, size, state)
+        for k in range(size):
+            number = group + k
+            packet = state.packet[k]
+            if counters[_OUTPUT] > out_limit or _lacks_row(counters, flows.shape[0], rules[_MAX_FLOWS]):
+                return number
+            counters[_PACKETS] += 1
+            if packet.ignored:
+                counters[_IGNORED + packet.ignored] += 1
+                continue
+            packet.ts = index.ts[number]
+            counters[_NEWEST] = max(counters[_NEWEST], packet.ts)
+            if rules[_STALE_UDP_HEADER]:
+                _borrow_header(packet, counters)
+            tag = packet.tag
+            row = find_row(flows, state.slots, tag, packet)
+            # The hot path hands no `state` on: copying that costs more than adding the packet.
+            if row >= 0 and _is_ordinary(flows[row], packet, rules):
+                add_packet(flows[row], packet, rules, False)
+                if flows[row].tcp_state == _SECOND_FIN and packet.tcp_flags & ACK:
+                    flows[row].tcp_state = _READY
+                counters[_METERED] += 1
+            elif row >= 0:
+                counters[_METERED if _meter_known(state, row, packet) else _LATE] += 1
+            else:
+                open_flow(state, tag, packet)
+                counters[_METERED] += 1
     return count
 
 

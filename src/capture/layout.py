@@ -125,11 +125,16 @@ PACKET: Final = np.dtype(
         ("window", "i4"),
         ("icmp_type", "i4"),
         ("icmp_code", "i4"),
+        ("tag", "u8"),
+        ("ignored", "i8"),
         ("sequence", "i8"),
         ("acknowledged", "i8"),
     ],
     align=True,
 )
+
+PACKETS_AT_ONCE: Final = 32
+"""Packets decoded ahead, so that the memory of their flows is on its way while others are added."""
 
 LENGTHS: Final = np.dtype(
     [("m1", "f8"), ("m2", "f8"), ("lowest", "i4"), ("highest", "i4"), ("count", "i4")], align=True
@@ -264,7 +269,7 @@ class MeterState(NamedTuple):
         wheel: int32; first row of each time slot, -1 when empty.
         counters: int64, see Counter.
         rules: int64, see Rule.
-        packet: one PACKET, the packet in hand.
+        packet: PACKETS_AT_ONCE of PACKET, those in hand.
         out: EMITTED rows.
         out_features: float64, len(out) x features.
     """

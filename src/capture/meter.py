@@ -18,6 +18,7 @@ from capture.layout import (
     EMITTED,
     FLOW,
     PACKET,
+    PACKETS_AT_ONCE,
     Counter,
     Ignored,
     MeterState,
@@ -99,7 +100,7 @@ class FlowMeter:
             wheel=np.full(WHEEL_SLOTS, -1, np.int32),
             counters=counters,
             rules=rules,
-            packet=records(1, PACKET),
+            packet=records(PACKETS_AT_ONCE, PACKET),
             out=records(OUTPUT_FLOWS, EMITTED),
             out_features=np.zeros((OUTPUT_FLOWS, len(self._feature_names))),
         )
