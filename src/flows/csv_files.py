@@ -143,16 +143,19 @@ class CsvFlowWriter:
 
     Without a header the first table's dialect decides: its own tool's header with flow id, addresses,
     ports, protocol, a UTC timestamp with microseconds and a label (`NeedManualLabel` when there is none,
-    as the tool writes). Integers are written as such, floats as their shortest text; inf and NaN are
-    `Infinity` and `NaN`, what is unknown is empty.
+    as the tool writes), then the table's other extras; a named header is written as published. Integers
+    are written as such, floats as their shortest text; inf and NaN are `Infinity` and `NaN`, what is
+    unknown is empty.
 
     Raises:
-        ValueError: the header is unknown, or (from `write`) needs features that the table lacks.
+        ValueError: the header is unknown, or (from `write`) needs features that the table lacks, or a
+            table lacks an extra that the first one had.
     """
 
     def __init__(self, target: Path | str | IO[bytes], header: str | None = None) -> None:
         self._header = find_header(header) if header is not None else None
         self._columns: tuple[Column, ...] | None = None
+        self._extras: tuple[str, ...] = ()
         self._owned = isinstance(target, (str, Path))
         self._file = _open(Path(target), "wb") if isinstance(target, (str, Path)) else target
 
@@ -183,6 +186,7 @@ class CsvFlowWriter:
             self._file.close()
 
     def _begin(self, table: FlowTable) -> None:
+        own = self._header is None
         self._header = header = self._header or own_header(table.dialect)
         missing = [name for name in header.feature_names if name not in table.feature_names]
         if missing and not header.partial:
@@ -190,15 +194,20 @@ class CsvFlowWriter:
                 f"header {header.name} needs features that these flows lack: {', '.join(missing)}"
             )
         absent = {*missing} if header.unlabelled or "label" in table.extras else {*missing, "label"}
-        self._write_titles(column for column in header.columns if column[1] not in absent)
+        columns = [column for column in header.columns if column[1] not in absent]
+        self._extras = tuple(name for name in table.extras if own and name not in dict(columns).values())
+        self._write_titles(columns)
 
     def _write_titles(self, columns: Iterable[Column]) -> None:
         self._columns = tuple(columns)
-        self._file.write(",".join(title for title, _ in self._columns).encode() + b"\n")
+        titles = [title for title, _ in self._columns] + [_quoted_text(name) for name in self._extras]
+        self._file.write(",".join(titles).encode() + b"\n")
 
     def _write_rows(self, table: FlowTable) -> None:
         if self._header is None or self._columns is None:
             raise RuntimeError("rows before the header")
+        if lacking := [name for name in self._extras if name not in table.extras]:
+            raise ValueError(f"these flows lack columns that the first ones had: {', '.join(lacking)}")
         metadata = _metadata_texts(table, self._header.time_format, self._header.unlabelled)
         cells = [
             _number_texts(table.column(name), BY_NAME[name].kind == "int")
@@ -206,6 +215,7 @@ class CsvFlowWriter:
             else metadata[name]
             for _, name in self._columns
         ]
+        cells += [pc.fill_null(_quoted(table.extras[name]), "") for name in self._extras]
         lines = pc.binary_join_element_wise(*cells, ",")
         self._file.write("\n".join([*lines.to_pylist(), ""]).encode())
 
@@ -257,11 +267,9 @@ def _known(values: NDArray[Any]) -> pa.Array:
 
 
 def _quoted(values: NDArray[Any]) -> pa.Array:
-    texts = [None if value is None else str(value) for value in values.tolist()]
-    return pa.array(
-        [
-            f'"{text.replace(chr(34), chr(34) * 2)}"' if text and re.search(r'[",\r\n]', text) else text
-            for text in texts
-        ],
-        pa.string(),
-    )
+    texts = [None if value is None else _quoted_text(str(value)) for value in values.tolist()]
+    return pa.array(texts, pa.string())
+
+
+def _quoted_text(text: str) -> str:
+    return '"' + text.replace('"', '""') + '"' if re.search(r'[",\r\n]', text) else text

@@ -114,6 +114,24 @@ def test_features_a_table_lacks():
     assert text_of(common, "snake").splitlines()[0].endswith("idle_min")
 
 
+def test_the_own_header_keeps_extras_and_a_published_one_does_not(tmp_path):
+    captures = np.array(["a.pcap", 'b, "c".pcap', None], dtype=object)
+    table = flow_table(extras={"capture": captures})
+    titles = text_of(table).splitlines()[0]
+    back = read_csv(saved(tmp_path, text_of(table)))
+    assert titles.endswith(",Label,capture")
+    assert back.extras["capture"].tolist() == ["a.pcap", 'b, "c".pcap', ""]
+    assert "capture" not in text_of(table, "improved")
+
+
+def test_a_table_without_the_first_one_s_extra_is_refused():
+    table = flow_table(extras={"capture": np.full(3, "a.pcap", dtype=object)})
+    writer = CsvFlowWriter(io.BytesIO())
+    writer.write(table)
+    with pytest.raises(ValueError, match="lack columns that the first ones had: capture"):
+        writer.write(flow_table())
+
+
 def test_an_unknown_header_fails_before_the_file_is_made(tmp_path):
     with pytest.raises(ValueError, match="unknown header"):
         write_csv(flow_table(), tmp_path / "flows.csv", "netflow")
