@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final, NamedTuple, Protocol
+from typing import Final, Literal, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from capture.framing import (
     PCAP_HEADER,
     Framing,
     FramingError,
+    Interface,
     frame_pcap,
     frame_pcapng,
 )
@@ -21,11 +22,11 @@ from capture.layout import PacketIndex, packet_index
 BLOCK_BYTES: Final = 1 << 20
 _INDEX_PACKETS: Final = 1 << 14
 
+# Units per second and the length of a record's header; the last are Kuznetzov's modified files.
 _PCAP_MAGICS: Final = {
-    bytes.fromhex("d4c3b2a1"): (0, 1_000_000),
-    bytes.fromhex("a1b2c3d4"): (1, 1_000_000),
-    bytes.fromhex("4d3cb2a1"): (0, 1_000_000_000),
-    bytes.fromhex("a1b23c4d"): (1, 1_000_000_000),
+    0xA1B2C3D4: (1_000_000, 16),
+    0xA1B23C4D: (1_000_000_000, 16),
+    0xA1B2CD34: (1_000_000, 24),
 }
 _PCAPNG_MAGIC: Final = bytes.fromhex("0a0d0d0a")
 
@@ -35,6 +36,7 @@ _ERRORS: Final = {
     FramingError.NO_SECTION: "a pcapng section has no valid byte-order mark",
     FramingError.UNKNOWN_INTERFACE: "a packet names an interface that was not described",
     FramingError.TOO_MANY_INTERFACES: f"a pcapng section has more than {MAX_INTERFACES} interfaces",
+    FramingError.TIME: "a packet's time is before 1970 or after 9999",
 }
 
 
@@ -82,7 +84,7 @@ class BlockReader:
         self._skip = 0
         self._index = packet_index(_INDEX_PACKETS)
         self._framing = np.zeros(Framing.SIZE, np.int64)
-        self._interfaces = np.zeros((MAX_INTERFACES, 3), np.int64)
+        self._interfaces = np.zeros((MAX_INTERFACES, Interface.SIZE), np.int64)
         self._is_pcapng = self._read_header()
 
     def __iter__(self) -> Iterator[FramedBlock]:
@@ -139,17 +141,21 @@ class BlockReader:
             raise ValueError(f"{self._name}: empty, not a pcap or pcapng capture")
         if head[:4] == _PCAPNG_MAGIC:
             return True
-        if head[:4] not in _PCAP_MAGICS:
+        order: Literal["little", "big"] = "little"
+        if int.from_bytes(head[:4], order) not in _PCAP_MAGICS:
+            order = "big"
+        magic = int.from_bytes(head[:4], order)
+        if magic not in _PCAP_MAGICS:
             raise ValueError(
                 f"{self._name}: not a pcap or pcapng capture (it begins with {head[:4].hex(' ')})"
             )
         if len(head) < PCAP_HEADER:
             raise ValueError(f"{self._name}: cut off inside the pcap file header")
-        swapped, units = _PCAP_MAGICS[head[:4]]
-        order = "big" if swapped else "little"
-        self._framing[Framing.SWAPPED] = swapped
+        units, record_header = _PCAP_MAGICS[magic]
+        self._framing[Framing.SWAPPED] = order == "big"
         self._framing[Framing.UNITS_PER_SECOND] = units
+        self._framing[Framing.RECORD_HEADER] = record_header
         # The upper bits tell of frame check sequences.
-        self._framing[Framing.LINK] = int.from_bytes(head[20:24], order) & 0x0FFFFFFF  # type: ignore[arg-type]
+        self._framing[Framing.LINK] = int.from_bytes(head[20:24], order) & 0x0FFFFFFF
         self._start = PCAP_HEADER
         return False

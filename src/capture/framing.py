@@ -19,15 +19,19 @@ MAX_CAPTURED: Final = 262_144
 """The largest record libpcap accepts; a longer one is garbage."""
 
 PCAP_HEADER: Final = 24
-_RECORD_HEADER: Final = 16
+
+LATEST_US: Final = 253_402_300_799_999_999
+"""The last microsecond of the year 9999."""
 
 _SECTION: Final = 0x0A0D0D0A
 _INTERFACE: Final = 1
+_OBSOLETE: Final = 2
 _SIMPLE: Final = 3
 _ENHANCED: Final = 6
 _LITTLE_ENDIAN_MAGIC: Final = 0x1A2B3C4D
 _BIG_ENDIAN_MAGIC: Final = 0x4D3C2B1A
 _OPTION_TSRESOL: Final = 9
+_OPTION_TSOFFSET: Final = 14
 
 MAX_INTERFACES: Final = 1024
 
@@ -45,7 +49,9 @@ class Framing(IntEnum):
     """pcapng: interfaces of the section."""
     ERROR = 4
     """0, or a FramingError."""
-    SIZE = 5
+    RECORD_HEADER = 5
+    """pcap: bytes before each packet, 16 or, in modified files, 24."""
+    SIZE = 6
 
 
 class FramingError(IntEnum):
@@ -57,6 +63,18 @@ class FramingError(IntEnum):
     NO_SECTION = 3
     UNKNOWN_INTERFACE = 4
     TOO_MANY_INTERFACES = 5
+    TIME = 6
+
+
+class Interface(IntEnum):
+    """Columns of a pcapng section's interfaces."""
+
+    LINK = 0
+    UNITS_PER_SECOND = 1
+    SNAPLEN = 2
+    OFFSET = 3
+    """Seconds to add to its times."""
+    SIZE = 4
 
 
 _SWAPPED: Final = int(Framing.SWAPPED)
@@ -64,11 +82,17 @@ _UNITS: Final = int(Framing.UNITS_PER_SECOND)
 _LINK: Final = int(Framing.LINK)
 _INTERFACES: Final = int(Framing.INTERFACES)
 _ERROR: Final = int(Framing.ERROR)
+_RECORD_HEADER: Final = int(Framing.RECORD_HEADER)
 _RECORD_LENGTH: Final = int(FramingError.RECORD_LENGTH)
 _BLOCK_LENGTH: Final = int(FramingError.BLOCK_LENGTH)
 _NO_SECTION: Final = int(FramingError.NO_SECTION)
 _UNKNOWN_INTERFACE: Final = int(FramingError.UNKNOWN_INTERFACE)
 _TOO_MANY: Final = int(FramingError.TOO_MANY_INTERFACES)
+_TIME: Final = int(FramingError.TIME)
+_OF_LINK: Final = int(Interface.LINK)
+_OF_UNITS: Final = int(Interface.UNITS_PER_SECOND)
+_OF_SNAPLEN: Final = int(Interface.SNAPLEN)
+_OF_OFFSET: Final = int(Interface.OFFSET)
 
 
 @inlined
@@ -90,49 +114,67 @@ def frame_pcap(
     """Frame pcap records from `start`; return packets found and where the first unread record is."""
     swapped = framing[_SWAPPED]
     to_us = framing[_UNITS] // 1_000_000
+    header = framing[_RECORD_HEADER]
     at = start
     count = 0
-    while count < index.offset.shape[0] and at + _RECORD_HEADER <= end:
+    while count < index.offset.shape[0] and at + header <= end:
         captured = _u32(block, at + 8, swapped)
         if captured > MAX_CAPTURED:
             framing[_ERROR] = _RECORD_LENGTH
             break
-        if at + _RECORD_HEADER + captured > end:
+        if at + header + captured > end:
             break
         seconds = _u32(block, at, swapped)
-        index.offset[count] = at + _RECORD_HEADER
+        index.offset[count] = at + header
         index.captured[count] = captured
         index.ts[count] = seconds * 1_000_000 + _u32(block, at + 4, swapped) // to_us
         index.link[count] = framing[_LINK]
-        at += _RECORD_HEADER + captured
+        at += header + captured
         count += 1
     return count, at
 
 
 @inlined
-def _timestamp_resolution(block: NDArray[np.uint8], at: Number, end: Number, swapped: Number) -> Number:
-    """Return the units per second that an interface's options state; 10^6 without the option."""
+def _take_options(
+    block: NDArray[np.uint8], start: Number, end: Number, swapped: Number, interface: NDArray[np.int64]
+) -> None:
+    """Read from an interface's options how its times are to be taken."""
+    interface[_OF_UNITS] = 1_000_000
+    interface[_OF_OFFSET] = 0
+    at = start
     while at + 4 <= end:
         code, length = _u16(block, at, swapped), _u16(block, at + 2, swapped)
         if code == 0:
             break
         if code == _OPTION_TSRESOL and length >= 1 and at + 5 <= end:
             power: Number = np.int64(block[at + 4])
-            return 1 << min(power & 0x7F, 62) if power & 0x80 else 10 ** min(power, 18)
+            binary = power & 0x80
+            interface[_OF_UNITS] = 1 << min(power & 0x7F, 62) if binary else 10 ** min(power, 18)
+        elif code == _OPTION_TSOFFSET and length == 8 and at + 12 <= end:
+            first, second = _u32(block, at + 4, swapped), _u32(block, at + 8, swapped)
+            low, high = (second, first) if swapped else (first, second)
+            interface[_OF_OFFSET] = (high << 32) | low
         at += 4 + ((length + 3) & ~3)
-    return 1_000_000
 
 
 @inlined
-def _to_us(high: Number, low: Number, units: Number) -> Number:
-    ticks = (high << 32) | low
-    if units == 1_000_000:
-        return ticks
+def _to_us(ticks: Number, units: Number, offset: Number) -> Number:
+    """Return UTC microseconds, or -1 for a time before 1970 or after 9999."""
+    if units == 1_000_000 and offset == 0:
+        return ticks if ticks <= LATEST_US else -1
+    latest = LATEST_US // 1_000_000
     seconds = ticks // units
+    # Each is bounded before they are added: the sum cannot overflow.
+    if not 0 <= seconds <= 2 * latest or not -latest <= offset <= latest:
+        return -1
+    if not 0 <= seconds + offset <= latest:
+        return -1
     fraction = ticks - seconds * units
     if units > 1_000_000_000_000:
-        return seconds * 1_000_000 + fraction // (units // 1_000_000)
-    return seconds * 1_000_000 + fraction * 1_000_000 // units
+        fraction //= units // 1_000_000
+    else:
+        fraction = fraction * 1_000_000 // units
+    return (seconds + offset) * 1_000_000 + min(fraction, 999_999)
 
 
 @inlined
@@ -160,9 +202,9 @@ def _add_interface(
         framing[_ERROR] = _TOO_MANY
         return
     swapped = framing[_SWAPPED]
-    interfaces[number, 0] = _u16(block, at + 8, swapped)
-    interfaces[number, 1] = _timestamp_resolution(block, at + 16, at + length - 4, swapped)
-    interfaces[number, 2] = _u32(block, at + 12, swapped)
+    interfaces[number, _OF_LINK] = _u16(block, at + 8, swapped)
+    interfaces[number, _OF_SNAPLEN] = _u32(block, at + 12, swapped)
+    _take_options(block, at + 16, at + length - 4, swapped, interfaces[number])
     framing[_INTERFACES] = number + 1
 
 
@@ -178,35 +220,34 @@ def _place_packet(
     count: Number,
 ) -> bool:
     swapped = framing[_SWAPPED]
-    if kind == _ENHANCED:
-        body, header = at + 28, 32
-        if length < header:
-            framing[_ERROR] = _BLOCK_LENGTH
-            return False
-        number = _u32(block, at + 8, swapped)
-        captured = _u32(block, at + 20, swapped)
-    else:
-        body, header = at + 12, 16
-        if length < header:
-            framing[_ERROR] = _BLOCK_LENGTH
-            return False
-        number = 0
+    header = 16 if kind == _SIMPLE else 32
+    if length < header:
+        framing[_ERROR] = _BLOCK_LENGTH
+        return False
+    number: Number = 0
+    if kind == _SIMPLE:
         captured = min(_u32(block, at + 8, swapped), length - header)
+    else:
+        number = _u32(block, at + 8, swapped) if kind == _ENHANCED else _u16(block, at + 8, swapped)
+        captured = _u32(block, at + 20, swapped)
     if number >= framing[_INTERFACES]:
         framing[_ERROR] = _UNKNOWN_INTERFACE
         return False
-    if kind == _SIMPLE and interfaces[number, 2]:
-        captured = min(captured, interfaces[number, 2])
+    if kind == _SIMPLE and interfaces[number, _OF_SNAPLEN]:
+        captured = min(captured, interfaces[number, _OF_SNAPLEN])
     if captured > length - header or captured > MAX_CAPTURED:
         framing[_ERROR] = _RECORD_LENGTH
         return False
-    index.offset[count] = body
+    index.offset[count] = at + header - 4
     index.captured[count] = captured
-    index.link[count] = interfaces[number, 0]
+    index.link[count] = interfaces[number, _OF_LINK]
     index.ts[count] = 0
-    if kind == _ENHANCED:
-        high, low = _u32(block, at + 12, swapped), _u32(block, at + 16, swapped)
-        index.ts[count] = _to_us(high, low, interfaces[number, 1])
+    if kind != _SIMPLE:
+        ticks = (_u32(block, at + 12, swapped) << 32) | _u32(block, at + 16, swapped)
+        index.ts[count] = _to_us(ticks, interfaces[number, _OF_UNITS], interfaces[number, _OF_OFFSET])
+        if index.ts[count] < 0:
+            framing[_ERROR] = _TIME
+            return False
     return True
 
 
@@ -242,8 +283,9 @@ def frame_pcapng(
 ) -> tuple[Number, Number]:
     """Frame pcapng blocks from `start`; return packets found and where the next block is.
 
-    `interfaces` is int64, MAX_INTERFACES x (link type, time units per second, snaplen). The next block
-    may lie beyond `end` when the last one holds no packet: its rest is to be skipped.
+    `interfaces` is int64, MAX_INTERFACES x Interface.SIZE. A packet without a time, as in a Simple Packet
+    Block, has time 0. The next block may lie beyond `end` when the last one holds no packet: its rest is
+    to be skipped.
     """
     at = start
     count = 0
@@ -252,7 +294,7 @@ def frame_pcapng(
         if kind == _SECTION:
             _open_section(block, at, framing)
         length = _u32(block, at + 4, framing[_SWAPPED])
-        of_packets = kind in (_INTERFACE, _ENHANCED, _SIMPLE)
+        of_packets = kind in (_INTERFACE, _ENHANCED, _SIMPLE, _OBSOLETE)
         if length < 12 or length & 3 or (of_packets and length > 2 * MAX_CAPTURED):
             framing[_ERROR] = _BLOCK_LENGTH
         if framing[_ERROR] or (of_packets and at + length > end):
