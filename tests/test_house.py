@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import re
 import subprocess
 import sys
 import tomllib
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -58,11 +60,38 @@ def test_requirements_name_what_is_used(package: str) -> None:
     assert package in requirements()
 
 
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+
+def package_names(dependencies: list[str]) -> set[str]:
+    return {re.split(r"[\[;<>=\s]", dependency)[0].lower() for dependency in dependencies}
+
+
 def test_every_dependency_is_pinned() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    named = [*project["dependencies"], *project["optional-dependencies"]["dev"]]
-    names = {re.split(r"[\[;<>=\s]", dependency)[0].lower() for dependency in named}
-    assert names - set(requirements()) == set()
+    named = [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["dev"]]
+    assert package_names(named) - set(requirements()) == set()
+
+
+def test_what_src_imports_is_a_named_dependency() -> None:
+    trees = [ast.parse(module.read_text()) for module in SOURCES]
+    imported = {
+        name.split(".")[0]
+        for node in itertools.chain.from_iterable(map(ast.walk, trees))
+        for name in (
+            [alias.name for alias in node.names]
+            if isinstance(node, ast.Import)
+            else [node.module or ""]
+            if isinstance(node, ast.ImportFrom)
+            else []
+        )
+    }
+    rooms = {path.name for path in (ROOT / "src").iterdir()}
+    distributions = packages_distributions()
+    packages = {
+        distributions.get(name, [name])[0].lower().replace("_", "-")
+        for name in imported - rooms - set(sys.stdlib_module_names)
+    }
+    assert packages - package_names(PROJECT["dependencies"]) == set()
 
 
 def test_cicflowmeter_is_left_out_where_it_cannot_be_installed() -> None:
