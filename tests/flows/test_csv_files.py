@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from flows.csv_files import CsvFlowWriter, read_csv, write_csv
 from flows.headers import HEADERS, find_header
 from flows.labels import find_label
-from flows.schema import BY_NAME, COMMON_NAMES, IMPROVED_NAMES
+from flows.schema import BY_NAME, COMMON_NAMES, IMPROVED_2024_NAMES, IMPROVED_NAMES
 from flows.table import UNKNOWN_TIME
 from helpers.flows import EXAMPLE, SHARED, assert_same_table, flow_table, flow_tables, needs_shared
 
@@ -172,7 +172,9 @@ def test_whatever_the_features_they_are_read_back(tmp_path_factory, table):
 
 @pytest.mark.parametrize("header", [None, *HEADERS])
 def test_a_written_table_is_read_back(tmp_path, header):
-    table = flow_table(names=COMMON_NAMES if header in ("cic-2017", "cic-2018", "cic-v4") else IMPROVED_NAMES)
+    own = {"improved-2024": IMPROVED_2024_NAMES, "improved": IMPROVED_NAMES, "snake": IMPROVED_NAMES}
+    names = own.get(header or "improved", COMMON_NAMES)
+    table = flow_table(names=names, features=dict.fromkeys({*names} - {*IMPROVED_NAMES}, 3.0))
     path = tmp_path / "flows.csv"
     write_csv(table, path, header)
     again = read_csv(path, dialect="improved")
