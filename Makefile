@@ -57,3 +57,8 @@ docs: setup  ## write the generated documents
 requirements: setup  ## compile requirements.txt from pyproject.toml; UPGRADE=--upgrade takes newer versions
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --all-extras --python-version 3.11 \
 	  --no-emit-index-url --custom-compile-command 'make requirements' $(UPGRADE) pyproject.toml -o requirements.txt
+	for name in build=3.11 cicflowmeter-0.2.0=3.11 cicflowmeter-0.5.0=3.12; do \
+	  pins=src/capture/extractors/$${name%=*}; \
+	  $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version $${name#*=} \
+	    --no-emit-index-url --custom-compile-command 'make requirements' $(UPGRADE) $$pins.in -o $$pins.txt || exit 1; \
+	done

@@ -73,7 +73,9 @@ def test_every_dependency_is_pinned() -> None:
 
 
 def test_what_src_imports_is_a_named_dependency() -> None:
-    trees = [ast.parse(module.read_text()) for module in SOURCES]
+    # This one is run by the interpreter of an environment of its own.
+    ours = [module for module in SOURCES if relative(module) != "src/capture/extractors/worker.py"]
+    trees = [ast.parse(module.read_text()) for module in ours]
     imported = {
         name.split(".")[0]
         for node in itertools.chain.from_iterable(map(ast.walk, trees))

@@ -6,7 +6,7 @@ import ipaddress
 import os
 import socket
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from dotenv import dotenv_values
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
@@ -58,6 +58,11 @@ class Settings(BaseSettings):
         False, description="true or false; true registers the starter model in a registry of your own as well"
     )
     start_cicflowmeter: bool = Field(True, description="`false` turns live capture off; anything else is on")
+    capture_extractor: Literal["ml-ids", "cicflowmeter"] = Field(
+        "ml-ids",
+        description="what live capture measures with: `ml-ids`, the own meter, or `cicflowmeter`, that of "
+        "PyPI, installed by `ml-ids setup-extractor`; its flows are scored although it measures differently",
+    )
     cic_interface: Names = Field(
         (), description="comma list of interfaces to capture on; unset: that of the default route"
     )
@@ -133,6 +138,11 @@ class Settings(BaseSettings):
                 "ALLOW_UNAUTHENTICATED=true if that is meant"
             )
         return self
+
+    @property
+    def tools_dir(self) -> Path:
+        """Where programs that are not part of the project are installed."""
+        return self.state_dir / "tools"
 
     @property
     def tracking_uri(self) -> str:

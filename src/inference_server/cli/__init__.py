@@ -5,9 +5,11 @@ from __future__ import annotations
 import typer
 
 from inference_server.cli.check_config import check_config
+from inference_server.cli.compare_extractors import compare_extractors
 from inference_server.cli.meter import meter
 from inference_server.cli.score import score
 from inference_server.cli.serve import serve
+from inference_server.cli.setup_extractor import setup_extractor
 
 app = typer.Typer(
     name="ml-ids",
@@ -20,3 +22,5 @@ app.command()(serve)
 app.command()(meter)
 app.command()(score)
 app.command()(check_config)
+app.command()(setup_extractor)
+app.command()(compare_extractors)
