@@ -26,7 +26,8 @@ class SinkStatus:
     Attributes:
         running: its thread is alive.
         restarts: how often the thread's loop failed and was started again.
-        queued: flows waiting to be written.
+        queued: flows waiting to be written; at most `capacity`.
+        capacity: how many may wait.
         dropped: flows not written because the queue was full or writing them failed.
         verdicts: flows judged, by (source, label), dropped ones included.
         files: the log files' counters.
@@ -35,6 +36,7 @@ class SinkStatus:
     running: bool
     restarts: int
     queued: int
+    capacity: int
     dropped: int
     verdicts: dict[tuple[str, str], int]
     files: tuple[LineFileStatus, ...]
@@ -101,6 +103,7 @@ class Sink:
             running=self._thread.is_alive(),
             restarts=restarts,
             queued=queued,
+            capacity=self._max_flows,
             dropped=dropped,
             verdicts=self._counts.snapshot(),
             files=self._log.status(),

@@ -40,7 +40,8 @@ class WorkerCounters:
         shed: not taken, because too many waited or the worker stopped.
         refused: not scored, because the model cannot read them; by reason.
         failed: lost with a batch whose scoring or delivery raised.
-        waiting: not decided yet.
+        waiting: not decided yet; at most `capacity`.
+        capacity: how many flows may wait, of captures and of requests each.
         requested: flows scored for requests.
         attacks, insufficient: verdicts of either kind, of captures and requests.
         restarts: how often the work was taken up again after a failure.
@@ -52,6 +53,7 @@ class WorkerCounters:
     refused: dict[str, int]
     failed: int
     waiting: int
+    capacity: int
     requested: int
     attacks: int
     insufficient: int
@@ -157,8 +159,12 @@ class ScoringWorker:
     def counters(self) -> WorkerCounters:
         """Return the counters, all of one moment."""
         with self._change:
-            counts = {name: self._counts[name] for name in WorkerCounters.__slots__ if name != "refused"}
-            return WorkerCounters(refused=dict(self._refused), **counts)
+            counts = {
+                name: self._counts[name]
+                for name in WorkerCounters.__slots__
+                if name not in ("refused", "capacity")
+            }
+            return WorkerCounters(refused=dict(self._refused), capacity=self._capacity, **counts)
 
     @property
     def restarts(self) -> int:

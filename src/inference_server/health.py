@@ -62,16 +62,17 @@ def health_body(status: ServiceStatus, silence_seconds: float) -> dict[str, Any]
             "threshold": scorer.record.threshold,
             "features": list(scorer.record.features),
         },
-        "capture": _capture(status.capture),
+        "capture": _capture(status.capture, silence_seconds),
         "scoring": {"running": status.scoring_running, **asdict(status.scoring)},
         "sink": _sink(status),
     }
 
 
-def _capture(capture: CaptureStatus) -> dict[str, Any]:
+def _capture(capture: CaptureStatus, silence_seconds: float) -> dict[str, Any]:
     return {
         "enabled": capture.enabled,
         "error": capture.error,
+        "silence_limit_seconds": silence_seconds,
         "interfaces": list(capture.interfaces),
     }
 
@@ -82,6 +83,7 @@ def _sink(status: ServiceStatus) -> dict[str, Any]:
         "running": sink.running,
         "restarts": sink.restarts,
         "queued": sink.queued,
+        "capacity": sink.capacity,
         "dropped": sink.dropped,
         "verdicts": [
             {"source": source, "label": label, "flows": flows}

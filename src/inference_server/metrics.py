@@ -25,8 +25,10 @@ COUNTERS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "packets_ignored": ("Packets that no flow took.", ("interface", "reason")),
     "kernel_drops": ("Packets the kernel dropped because the ring was full.", ("interface",)),
     "ring_freezes": ("How often the ring was full.", ("interface",)),
-    "flows_opened": ("Flows begun; those emitted and live add up to it.", ("interface",)),
+    "flows_opened": ("Flows begun; those emitted, dropped and live add up to it.", ("interface",)),
+    "flows_dropped": ("Flows of one packet that the dialect does not emit.", ("interface",)),
     "flows_emitted": ("Flows emitted, by what ended them.", ("interface", "reason")),
+    "flows_emitted_early": ("Provisional copies of flows that went on.", ("interface",)),
     "flows_handed_over": ("Flows captures handed over; those scored, shed and queued add up to it.", ()),
     "flows_scored": ("Flows of captures that were scored.", ()),
     "flows_shed": ("Flows of captures that were not scored.", ("reason",)),
@@ -43,7 +45,9 @@ GAUGES: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "capture_running": ("1 when packets of the interface are being read.", ("interface",)),
     "capture_silent_seconds": ("Seconds since the last packet.", ("interface",)),
     "scoring_queue_flows": ("Flows of captures waiting to be scored.", ()),
+    "scoring_queue_capacity_flows": ("How many may wait before flows are shed.", ()),
     "sink_queue_flows": ("Verdicts waiting to be written.", ()),
+    "sink_queue_capacity_flows": ("How many may wait before verdicts stay unlogged.", ()),
     "model_loaded": ("1 when a model serves.", ()),
     "thread_running": ("1 when the thread is alive.", ("thread",)),
 }
@@ -111,6 +115,7 @@ def _samples(status: ServiceStatus) -> Iterable[Sample]:
     yield "model_loaded", (), float(status.scorer is not None)
     yield "model_load_failures", (), status.model_load_failures
     yield "sink_queue_flows", (), sink.queued
+    yield "sink_queue_capacity_flows", (), sink.capacity
     yield "verdicts_unlogged", (), sink.dropped
     for (source, label), flows in sink.verdicts.items():
         yield "predictions", (source, _result(label), label), flows
@@ -127,6 +132,7 @@ def _scoring_samples(counters: WorkerCounters) -> Iterable[Sample]:
     yield "flows_handed_over", (), counters.handed_over
     yield "flows_scored", (), counters.captured
     yield "scoring_queue_flows", (), counters.waiting
+    yield "scoring_queue_capacity_flows", (), counters.capacity
     yield "flows_shed", ("queue full",), counters.shed
     yield "flows_shed", ("scoring failed",), counters.failed
     for reason, flows in counters.refused.items():
@@ -144,8 +150,10 @@ def _capture_samples(status: InterfaceStatus) -> Iterable[Sample]:
     yield "kernel_drops", interface, status.kernel_drops
     yield "ring_freezes", interface, status.ring_freezes
     yield "flows_opened", interface, counters.flows_opened
+    yield "flows_dropped", interface, counters.flows_dropped
     for reason, flows in counters.emitted.items():
         yield "flows_emitted", (*interface, reason), flows
+    yield "flows_emitted_early", interface, counters.emitted_early
     yield "flows_live", interface, counters.flows_live
     yield "capture_running", interface, float(status.running)
     yield "capture_silent_seconds", interface, status.silent_seconds

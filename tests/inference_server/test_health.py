@@ -29,6 +29,9 @@ def test_all_well() -> None:
     assert (body["model"]["name"], body["model"]["version"]) == ("ml-ids", "1")
     assert body["model"]["features"] == list(COMMON_NAMES)
     assert body["capture"]["interfaces"][0]["counters"]["packets"] == 100
+    assert body["capture"]["silence_limit_seconds"] == 300
+    assert (body["scoring"]["waiting"], body["scoring"]["capacity"]) == (13, 64)
+    assert (body["sink"]["queued"], body["sink"]["capacity"]) == (0, 100)
     assert {"source": "sidecar", "label": "Portscan", "flows": 2} in body["sink"]["verdicts"]
 
 

@@ -24,6 +24,10 @@ def test_numbers_are_the_services() -> None:
     assert samples["mlids_packets_total", (eth0,)] == 100
     assert samples["mlids_packets_ignored_total", (eth0, ("reason", "arp"))] == 7
     assert samples["mlids_flows_emitted_total", (eth0, ("reason", "fin"))] == 8
+    assert samples["mlids_flows_dropped_total", (eth0,)] == 3
+    assert samples["mlids_flows_emitted_early_total", (eth0,)] == 4
+    assert samples["mlids_scoring_queue_capacity_flows", ()] == 64
+    assert samples["mlids_sink_queue_capacity_flows", ()] == 100
     assert samples["mlids_flows_shed_total", (("reason", "queue full"),)] == 4
     assert samples["mlids_log_lines_written_total", (("file", "application.log"),)] == 5
     assert samples["mlids_thread_running", (("thread", "capture-eth0"),)] == 1
@@ -43,7 +47,9 @@ def test_identities_hold() -> None:
     assert total("packets_total") == sum(
         map(total, ("packets_metered_total", "packets_late_total", "packets_ignored_total"))
     )
-    assert total("flows_opened_total") == total("flows_emitted_total") + total("flows_live")
+    assert total("flows_opened_total") == sum(
+        map(total, ("flows_emitted_total", "flows_dropped_total", "flows_live"))
+    )
     assert total("flows_handed_over_total") == sum(
         map(total, ("flows_scored_total", "flows_shed_total", "scoring_queue_flows"))
     )
