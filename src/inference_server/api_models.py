@@ -21,6 +21,9 @@ class Problem(BaseModel):
     detail: str
     missing: list[str] = Field([], description="canonical names of features that the body lacks")
     not_numeric: list[str] = Field([], description="keys of the body whose value is no number")
+    conflicting: list[tuple[str, str]] = Field(
+        [], description="pairs of keys of the body that are one feature with two values"
+    )
 
 
 class Model(BaseModel):

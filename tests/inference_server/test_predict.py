@@ -17,7 +17,7 @@ from helpers.cicflowmeter import posted_record
 from helpers.flows import flow_table, record
 from helpers.models import make_scorer, typical_flow
 from helpers.server import wait_until
-from inference_server.api_models import Predictions
+from inference_server.api_models import Predictions, Problem
 from inference_server.errors import BusyError, ModelNotAvailableError
 from inference_server.predict import Predictor
 
@@ -104,6 +104,14 @@ def test_non_numeric_features_are_named(client: httpx.Client) -> None:
     problem = _problem(client, 422, json=body)
     assert problem["not_numeric"] == ["flow_duration", "pkt_len_max"]
     assert "flow_duration" in problem["detail"]
+
+
+def test_conflicting_features_are_named_in_pairs(client: httpx.Client) -> None:
+    body = _flow(0) | {"Flow Duration": 7.5, "Idle Min": 8.5}
+    problem = _problem(client, 422, json=body)
+    assert problem["conflicting"] == [["flow_duration", "Flow Duration"], ["idle_min", "Idle Min"]]
+    assert problem["detail"].startswith("Two values for one feature: 'flow_duration' and 'Flow Duration'; ")
+    Problem.model_validate(problem)
 
 
 def test_the_faulty_record_of_a_list_is_named(client: httpx.Client) -> None:
