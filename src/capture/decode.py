@@ -29,7 +29,13 @@ ETHERTYPE_ARP: Final = 0x0806
 ETHERTYPE_VLAN: Final = 0x8100
 ETHERTYPE_IPV6: Final = 0x86DD
 ETHERTYPE_QINQ: Final = 0x88A8
+ETHERTYPE_MPLS: Final = 0x8847
+ETHERTYPE_MPLS_MULTICAST: Final = 0x8848
+ETHERTYPE_PPPOE_DISCOVERY: Final = 0x8863
+ETHERTYPE_PPPOE: Final = 0x8864
 ETHERTYPE_QINQ_OLD: Final = 0x9100
+FIRST_ETHERTYPE: Final = 0x0600
+"""Below it the field is a length."""
 
 PROTOCOL_ICMP: Final = 1
 PROTOCOL_IGMP: Final = 2
@@ -45,6 +51,9 @@ _ARP: Final = int(Ignored.ARP)
 _NOT_IP: Final = int(Ignored.NOT_IP)
 _TRUNCATED: Final = int(Ignored.TRUNCATED)
 _MALFORMED: Final = int(Ignored.MALFORMED)
+_PPPOE: Final = int(Ignored.PPPOE)
+_MPLS: Final = int(Ignored.MPLS)
+_LLC: Final = int(Ignored.LLC)
 _MAPPED: Final = 0xFFFF00000000
 _ICMP_ERRORS: Final = (3, 4, 5, 11, 12)
 _ICMP: Final = int(Rule.ICMP)
@@ -276,6 +285,17 @@ def _ipv6(
 
 
 @inlined
+def _reason_not_ip(kind: Number) -> Number:
+    if kind == ETHERTYPE_ARP:
+        return _ARP
+    if kind in (ETHERTYPE_PPPOE_DISCOVERY, ETHERTYPE_PPPOE):
+        return _PPPOE
+    if kind in (ETHERTYPE_MPLS, ETHERTYPE_MPLS_MULTICAST):
+        return _MPLS
+    return _LLC if kind < FIRST_ETHERTYPE else _NOT_IP
+
+
+@inlined
 def decode(
     block: NDArray[np.uint8], start: Number, captured: Number, link: Number, packet: Packet, rules: Rules
 ) -> Number:
@@ -288,6 +308,4 @@ def decode(
         return _ipv4(block, at, end, packet, rules)
     if kind == ETHERTYPE_IPV6:
         return _ipv6(block, at, end, packet, rules)
-    if kind == ETHERTYPE_ARP:
-        return _ARP
-    return _NOT_IP
+    return _reason_not_ip(kind)

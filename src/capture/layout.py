@@ -28,6 +28,10 @@ class Ignored(IntEnum):
     NOT_IP = 3
     TRUNCATED = 4
     MALFORMED = 5
+    PPPOE = 6
+    MPLS = 7
+    LLC = 8
+    """A length instead of an EtherType: spanning tree, CDP, IS-IS."""
 
 
 class FlowState(IntEnum):
@@ -71,8 +75,8 @@ class Counter(IntEnum):
     DROPPED = 14
     EARLY = 15
     IGNORED_BASE = 16
-    EMITTED_BASE = 24
-    SIZE = 32
+    EMITTED_BASE = 32
+    SIZE = 48
 
 
 class Rule(IntEnum):

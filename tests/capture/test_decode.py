@@ -25,6 +25,9 @@ def _decode(block, start, captured, link, packets, rules):  # type: ignore[no-un
 RULES = {name: np.concatenate([np.zeros(Rule.CLOSE, np.int64), rule_values(name)]) for name in DIALECT_RULES}
 
 
+each_dialect = pytest.mark.parametrize("dialect", sorted(RULES))
+
+
 def decoded(  # type: ignore[no-untyped-def]
     frame: bytes, link: int = 1, captured: int | None = None, dialect: str = "improved"
 ):
@@ -66,18 +69,38 @@ def test_vlan_tags_are_passed_over(tags: list[int]) -> None:
     ("link", "header"),
     [
         (0, b"\x02\0\0\0"),
+        (0, b"\0\0\0\x02"),
+        (1, bytes(12) + b"\x08\0"),
         (101, b""),
+        (14, b""),
         (12, b""),
         (108, b"\0\0\0\x02"),
         (113, bytes(14) + b"\x08\0"),
         (228, b""),
+        (113, bytes(14) + b"\x81\0\0\x07\x08\0"),
         (276, b"\x08\0" + bytes(18)),
+        (276, b"\x81\0" + bytes(18) + b"\0\x07\x08\0"),
     ],
 )
 def test_link_types(link: int, header: bytes) -> None:
     reason, packet = decoded(header + ipv4(CLIENT[0], SERVER[0], 6, TCP), link)
     assert reason == Ignored.METERED
     assert packet.src_port == 1234
+
+
+@pytest.mark.parametrize(
+    ("link", "header"),
+    [
+        (0, b"\x1e\0\0\0"),
+        (101, b""),
+        (229, b""),
+        (113, bytes(14) + b"\x86\xdd"),
+        (276, b"\x86\xdd" + bytes(18)),
+    ],
+)
+def test_link_types_with_ipv6(link: int, header: bytes) -> None:
+    reason, packet = decoded(header + ipv6(*V6, 6, TCP), link)
+    assert (reason, packet.src_port) == (Ignored.METERED, 1234)
 
 
 def test_ethernet_padding_is_not_payload() -> None:
@@ -127,6 +150,95 @@ def test_ip_in_ip_has_outer_addresses_and_inner_ports() -> None:
     assert five_tuple(packet) == (pack_address(CLIENT[0]), 1234, pack_address(SERVER[0]), 80, 6)
 
 
+def test_ip_in_ip_in_ip_has_the_innermost_ports() -> None:
+    inner = ipv4("192.168.0.1", "192.168.0.2", 4, ipv4("172.16.0.1", "172.16.0.2", 17, udp_datagram(5, 6)))
+    packet = decoded(ethernet(ipv4(CLIENT[0], SERVER[0], 4, inner)))[1]
+    assert five_tuple(packet) == (pack_address(CLIENT[0]), 5, pack_address(SERVER[0]), 6, 17)
+
+
+@pytest.mark.parametrize(
+    "inner", [b"", bytes(10), b"\x44" + bytes(30), ipv6(*V6, 6, TCP), ipv4("1.1.1.1", "2.2.2.2", 6, TCP)[:30]]
+)
+def test_a_tunnel_without_a_whole_packet_belongs_to_the_host_pair(inner: bytes) -> None:
+    reason, packet = decoded(ethernet(ipv4(CLIENT[0], SERVER[0], 4, inner)))
+    assert (reason, packet.protocol) == (Ignored.METERED, 0)
+    assert five_tuple(packet)[0] == pack_address(CLIENT[0])
+
+
+@each_dialect
+@pytest.mark.parametrize(
+    ("protocol", "inner"), [(41, ipv6(*V6, 6, TCP)), (47, b"\0\0\x08\0" + ipv4("1.1.1.1", "2.2.2.2", 6, TCP))]
+)
+def test_other_tunnels_belong_to_the_host_pair(dialect: str, protocol: int, inner: bytes) -> None:
+    packet = decoded(ethernet(ipv4(CLIENT[0], SERVER[0], protocol, inner)), dialect=dialect)[1]
+    assert (packet.protocol, packet.src_port, packet.payload, packet.header) == (0, 0, 0, 0)
+
+
+@each_dialect
+@pytest.mark.parametrize("protocol", [4, 41])
+def test_tunnels_in_ipv6_belong_to_the_host_pair(dialect: str, protocol: int) -> None:
+    inner = ipv4("1.1.1.1", "2.2.2.2", 6, TCP) if protocol == 4 else ipv6(*V6, 6, TCP)
+    packet = decoded(ethernet(ipv6(*V6, protocol, inner)), dialect=dialect)[1]
+    assert five_tuple(packet) == (pack_address(V6[0]), 0, pack_address(V6[1]), 0, 0)
+
+
+@each_dialect
+@pytest.mark.parametrize("version", [4, 6])
+def test_every_dialect_decodes_tcp_and_udp_over_both_versions(dialect: str, version: int) -> None:
+    ends, make = ((CLIENT[0], SERVER[0]), ipv4) if version == 4 else (V6, ipv6)
+    segment = decoded(ethernet(make(*ends, 6, TCP), tags=[0x88A8, 0x8100]), dialect=dialect)[1]
+    assert five_tuple(segment) == (pack_address(ends[0]), 1234, pack_address(ends[1]), 80, 6)
+    assert (segment.payload, segment.header, segment.tcp_flags, segment.window) == (5, 20, 24, 777)
+    datagram = decoded(ethernet(make(*ends, 17, udp_datagram(5, 6, b"abc"))), dialect=dialect)[1]
+    assert five_tuple(datagram) == (pack_address(ends[0]), 5, pack_address(ends[1]), 6, 17)
+    no_window = -1 if dialect in ("cic-2017", "cic-2018") else 0
+    assert (datagram.payload, datagram.header, datagram.window) == (3, 8, no_window)
+
+
+@each_dialect
+def test_later_fragments_belong_to_the_host_pair_in_every_dialect(dialect: str) -> None:
+    frame = ethernet(ipv4(CLIENT[0], SERVER[0], 6, TCP, fragment=0x2001, options=bytes(4)))
+    assert decoded(frame, dialect=dialect)[1].protocol == 0
+    first = ethernet(ipv4(CLIENT[0], SERVER[0], 6, TCP, fragment=0x2000, options=bytes(40)))
+    assert decoded(first, dialect=dialect)[1].src_port == 1234
+
+
+@each_dialect
+def test_a_length_of_zero_hides_layer_4_from_the_old_tools(dialect: str) -> None:
+    frame = bytearray(ethernet(ipv4(CLIENT[0], SERVER[0], 6, TCP)))
+    frame[16:18] = b"\0\0"
+    expected = 6 if dialect.startswith("improved") else 0
+    assert decoded(bytes(frame), dialect=dialect)[1].protocol == expected
+
+
+@each_dialect
+def test_what_each_dialect_tells_apart(dialect: str) -> None:
+    kept = {"improved": {1, 58}, "improved-2024": {1, 2, 58, 132}}.get(dialect, set())
+    for protocol in (1, 2, 50, 51, 89, 132):
+        frame = ethernet(ipv4(CLIENT[0], SERVER[0], protocol, bytes([8, 0]) + bytes(40)))
+        assert decoded(frame, dialect=dialect)[1].protocol == (protocol if protocol in kept else 0)
+    packet = decoded(ethernet(ipv6(*V6, 58, bytes([135, 0]) + bytes(22))), dialect=dialect)[1]
+    assert packet.protocol == (58 if 58 in kept else 0)
+    assert packet.icmp_type == (135 if 58 in kept else -1)
+
+
+def test_authentication_headers_of_ipv6_are_passed_over() -> None:
+    authentication = bytes([17, 4]) + bytes(22)
+    packet = decoded(ethernet(ipv6(*V6, 51, authentication + udp_datagram(5, 6, b"abc"))))[1]
+    assert (packet.protocol, packet.src_port, packet.payload) == (17, 5, 3)
+
+
+def test_extension_headers_that_do_not_end_belong_to_the_host_pair() -> None:
+    packet = decoded(ethernet(ipv6(*V6, 0, bytes([0, 0]) + bytes(6) + bytes([60, 255]) + bytes(6))))[1]
+    assert (packet.protocol, packet.src_port) == (0, 0)
+
+
+def test_a_jumbo_length_of_zero_means_all_that_was_captured() -> None:
+    frame = bytearray(ethernet(ipv6(*V6, 6, TCP)))
+    frame[18:20] = b"\0\0"
+    assert decoded(bytes(frame))[1].payload == 5
+
+
 @pytest.mark.parametrize("protocol", [2, 41, 47, 50, 132])
 def test_other_protocols_belong_to_the_host_pair(protocol: int) -> None:
     reason, packet = decoded(ethernet(ipv4(CLIENT[0], SERVER[0], protocol, bytes(40))))
@@ -168,6 +280,15 @@ def test_cic_2017_counts_padding() -> None:
         (ethernet(ipv4(CLIENT[0], SERVER[0], 6, TCP)), 105, Ignored.LINK_TYPE),
         (bytes(12) + b"\x08\x06" + bytes(28), 1, Ignored.ARP),
         (bytes(12) + b"\x88\xcc" + bytes(28), 1, Ignored.NOT_IP),
+        (bytes(12) + b"\x88\x63" + bytes(28), 1, Ignored.PPPOE),
+        (bytes(12) + b"\x88\x64\x11" + bytes(28), 1, Ignored.PPPOE),
+        (bytes(12) + b"\x88\x47" + bytes(28), 1, Ignored.MPLS),
+        (bytes(12) + b"\x81\x00\x00\x07\x88\x48" + bytes(28), 1, Ignored.MPLS),
+        (bytes(12) + b"\x00\x26\x42\x42\x03" + bytes(35), 1, Ignored.LLC),
+        (bytes(12) + b"\x05\xdc" + bytes(35), 1, Ignored.LLC),
+        (bytes(12) + b"\x81\x00\x00\x07\x08\x06" + bytes(28), 1, Ignored.ARP),
+        (bytes(14) + b"\x00\x04" + bytes(40), 113, Ignored.LLC),
+        (b"\x08\x06" + bytes(58), 276, Ignored.ARP),
         (bytes(10), 1, Ignored.TRUNCATED),
         (bytes(12) + b"\x81\x00\x00", 1, Ignored.TRUNCATED),
         (ethernet(ipv4(CLIENT[0], SERVER[0], 6, TCP))[:30], 1, Ignored.TRUNCATED),
