@@ -33,8 +33,8 @@ def _endpoint_hash(hi: np.uint64, lo: np.uint64, port: Number) -> np.uint64:
 @inlined
 def key_tag(packet: Any) -> np.uint64:
     """Return the 32-bit hash of a packet's five-tuple, the same for both directions."""
-    mixed = _endpoint_hash(packet.src_hi, packet.src_lo, packet.src_port * 65537)
-    mixed += _endpoint_hash(packet.dst_hi, packet.dst_lo, packet.dst_port * 65537)
+    mixed = _endpoint_hash(packet.src_hi, packet.src_lo, np.int64(packet.src_port) * 65537)
+    mixed += _endpoint_hash(packet.dst_hi, packet.dst_lo, np.int64(packet.dst_port) * 65537)
     mixed = (mixed ^ (mixed >> _S32)) * (_K1 + np.uint64(packet.protocol * 2))
     return mixed >> _S32
 

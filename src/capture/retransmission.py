@@ -52,7 +52,8 @@ def count_repeated(state: MeterState, row: Number, packet: Any) -> None:
     forward = is_forward(state.flows[row], packet)
     numbers = np.uint64((packet.sequence << 32) | packet.acknowledged)
     hashed = _mix(
-        connection.id, np.uint64((packet.payload << 17) | (packet.window << 1) | (1 if forward else 0))
+        connection.id,
+        np.uint64((np.int64(packet.payload) << 17) | (packet.window << 1) | (1 if forward else 0)),
     )
     hashed = _mix(hashed, numbers) | np.uint64(1)
     newer = state.counters[_SEEN] & 1
