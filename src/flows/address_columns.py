@@ -1,13 +1,18 @@
-"""Whole columns of addresses: each distinct one is converted once."""
+"""Whole columns of addresses: IPv4 by octets, every other distinct one once."""
 
 from __future__ import annotations
+
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from flows.addresses import UNKNOWN, address_text, pack_address
+from flows.addresses import MAPPED_PREFIX, UNKNOWN, address_text, pack_address
+
+_OCTETS: Final = pa.array([str(octet) for octet in range(256)])
+_MAPPED: Final = np.frombuffer(MAPPED_PREFIX, np.uint8)
 
 
 def packed_addresses(texts: pa.Array) -> NDArray[np.uint8]:
@@ -27,6 +32,13 @@ def _packed(text: str) -> bytes:
 
 def address_texts(packed: NDArray[np.uint8]) -> pa.Array:
     """Return n x 16 bytes as n strings, null where unknown."""
+    is_ipv4 = (packed[:, :12] == _MAPPED).all(axis=1)
+    octets = [_OCTETS.take(pa.array(np.ascontiguousarray(packed[:, 12 + at]))) for at in range(4)]
+    texts = pc.binary_join_element_wise(*octets, ".")
+    return texts if is_ipv4.all() else pc.if_else(pa.array(is_ipv4), texts, _each_text(packed))
+
+
+def _each_text(packed: NDArray[np.uint8]) -> pa.Array:
     rows = pa.py_buffer(np.ascontiguousarray(packed))
     encoded = pc.dictionary_encode(
         pa.FixedSizeBinaryArray.from_buffers(pa.binary(16), len(packed), [None, rows])

@@ -61,7 +61,11 @@ class ParquetFlowWriter:
         if self._writer is None or self._first is None:
             rows = _rows(table)
             self._first = table.take(slice(0, 0))
-            self._writer = pq.ParquetWriter(self._file, rows.schema, compression="zstd")
+            # Features hardly repeat: a dictionary of them costs time and makes the file larger.
+            texts = [field.name for field in rows.schema if pa.types.is_string(field.type)]
+            self._writer = pq.ParquetWriter(
+                self._file, rows.schema, compression="zstd", use_dictionary=texts or False
+            )
         else:
             _check_alike(self._first, table)
             rows = _like(_rows(table), self._writer.schema)

@@ -15,7 +15,7 @@ from capture.rules import LiveRules
 from flows.csv_files import CsvFlowWriter
 from flows.parquet_files import ParquetFlowWriter
 from flows.table import FlowTable
-from inference_server.cli.reading import ReadingBar, one_line_errors, output_format, whole_file
+from inference_server.cli.reading import ReadingBar, ahead, one_line_errors, output_format, whole_file
 
 HeaderName = Literal["cic-2017", "cic-2018", "cic-v4", "improved", "improved-2024", "snake"]
 DialectName = Literal["improved", "improved-2024", "cic-2018", "cic-2017", "cic-v4"]
@@ -43,7 +43,7 @@ def meter(
             raise ValueError(f"--header {header} is for .csv: Parquet keeps the canonical names")
         flows = 0
         with whole_file(output) as unfinished, _writer(unfinished, header) as writer:
-            for table in _tables(bar, captures, dialect, LiveRules() if live_rules else None):
+            for table in ahead(_tables(bar, captures, dialect, LiveRules() if live_rules else None)):
                 writer.write(table)
                 flows += len(table)
             if not flows:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import io
 import os
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -25,6 +26,7 @@ from flows.table import FlowTable
 
 # A pcap header and one record of an unknown link type.
 _ONE_PACKET: Final = bytes.fromhex("d4c3b2a1020004000000000000000000ffff0000e7030000") + bytes(16)
+TABLES_AHEAD: Final = 16
 errors: Final = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
@@ -184,3 +186,12 @@ class ReadingBar:
         """Return the packets so far and those that joined no flow, in words."""
         reasons = ", ".join(f"{count:,} {reason}" for reason, count in self.ignored.items() if count)
         return f"{self.packets:,} packets" + (f" (ignored: {reasons})" if reasons else "")
+
+
+def ahead(tables: Iterator[FlowTable]) -> Iterator[FlowTable]:
+    """Draw tables in a thread, so that captures are metered while what they gave is written."""
+    with ThreadPoolExecutor(1, "reading") as reader:
+        drawn = deque(reader.submit(next, tables, None) for _ in range(TABLES_AHEAD))
+        while (table := drawn.popleft().result()) is not None:
+            drawn.append(reader.submit(next, tables, None))
+            yield table

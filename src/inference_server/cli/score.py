@@ -17,7 +17,7 @@ from detection.scorer import ModelUnavailableError, Scorer
 from flows.csv_files import read_csv
 from flows.parquet_files import read_parquet
 from flows.table import FlowTable
-from inference_server.cli.reading import ReadingBar, one_line_errors, output_format, whole_file
+from inference_server.cli.reading import ReadingBar, ahead, one_line_errors, output_format, whole_file
 from inference_server.cli.verdict_files import label_names, open_verdict_file
 from inference_server.settings import export_library_variables, load_settings
 
@@ -44,7 +44,7 @@ def score(
             whole_file(output) as unfinished,
             open_verdict_file(unfinished) as file,
         ):
-            for table in _tables(bar, inputs, scorer):
+            for table in ahead(_tables(bar, inputs, scorer)):
                 verdicts = scorer.score(table)
                 labels.update(label_names(verdicts).to_pylist())
                 file.write(table, verdicts)
