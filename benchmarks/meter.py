@@ -1,7 +1,9 @@
-"""Packets a second of the flow meter beside tcpdump and nfstream, all on the same capture.
+"""Packets a second of the flow meter beside its peers, all on the same capture.
 
 make bench
 python benchmarks/meter.py [--packets 1000000] [--flows 70000] [--runs 5] [--no-peers]
+python benchmarks/meter.py --concurrent 1000000   every flow open at once, 4 packets each
+python benchmarks/meter.py --whole 20000000       the whole command, from capture to Parquet
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import shutil
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 import venv
 from collections.abc import Callable
@@ -21,6 +24,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from concurrent_capture import concurrent_capture
 from generated_capture import generated_capture
 from rich.console import Console
 from rich.table import Table
@@ -31,6 +35,7 @@ ROOT = Path(__file__).resolve().parent.parent
 VAR = ROOT / "var"
 NFSTREAM = "6.6.0"
 NFSTREAM_RUNS = 3
+ROUNDS = 4
 NFSTREAM_MODES = {f"nfstream {NFSTREAM}": 20, f"nfstream {NFSTREAM} without nDPI": 0}
 
 
@@ -66,6 +71,23 @@ def tcpdump_run(path: Path) -> tuple[float, None]:
     return time.perf_counter() - start, None
 
 
+def nfpcapd_run(path: Path) -> tuple[float, None]:
+    with tempfile.TemporaryDirectory() as directory:
+        start = time.perf_counter()
+        subprocess.run(["nfpcapd", "-r", str(path), "-w", directory], check=True, capture_output=True)
+        return time.perf_counter() - start, None
+
+
+def command_run(path: Path) -> tuple[float, None]:
+    """Run `ml-ids meter` as a process, start-up included."""
+    command = Path(sys.executable).parent / "ml-ids"
+    with tempfile.TemporaryDirectory(dir=VAR) as directory:
+        start = time.perf_counter()
+        output = Path(directory) / "flows.parquet"
+        subprocess.run([command, "meter", path, "-o", output], check=True, capture_output=True)
+        return time.perf_counter() - start, None
+
+
 def nfstream_python() -> Path:
     """Return the interpreter of nfstream's own environment, made on the first call."""
     directory = VAR / "tools" / f"nfstream-{NFSTREAM}"
@@ -84,16 +106,36 @@ def nfstream_run(python: Path, path: Path, dissections: int) -> tuple[float, int
     return answer["seconds"], answer["flows"]
 
 
+def nfstream_timings(path: Path, runs: int) -> list[Timing]:
+    python = nfstream_python()
+    return [
+        time_runs(tool, partial(nfstream_run, python, path, dissections), min(runs, NFSTREAM_RUNS))
+        for tool, dissections in NFSTREAM_MODES.items()
+    ]
+
+
 def measure(path: Path, runs: int, with_peers: bool) -> list[Timing]:
     timings = [time_runs("ML-IDS meter, in process", lambda: meter_run(path), runs)]
     if not with_peers:
         return timings
     if shutil.which("tcpdump"):
         timings.append(time_runs("tcpdump -r F -w /dev/null", lambda: tcpdump_run(path), runs))
-    python = nfstream_python()
-    for tool, dissections in NFSTREAM_MODES.items():
-        run = partial(nfstream_run, python, path, dissections)
-        timings.append(time_runs(tool, run, min(runs, NFSTREAM_RUNS)))
+    return timings + nfstream_timings(path, runs)
+
+
+def measure_whole(path: Path, runs: int, with_peers: bool) -> list[Timing]:
+    small = generated_capture(VAR / "bench", 100, 10)
+    whole = time_runs("ml-ids meter F -o flows.parquet", lambda: command_run(path), runs)
+    start_up = time_runs("start-up", lambda: command_run(small), runs).median
+    net = [seconds - start_up for seconds in whole.seconds]
+    timings = [whole, Timing(f"the same less {start_up:.2f} s of start-up", net, None)]
+    if with_peers and shutil.which("nfpcapd"):
+        timings.append(time_runs("nfpcapd -r F (far fewer features)", lambda: nfpcapd_run(path), runs))
+    # One run a peer: it takes minutes, and no warm-up changes that.
+    python = nfstream_python() if with_peers else None
+    for tool, dissections in NFSTREAM_MODES.items() if python else ():
+        seconds, flows = nfstream_run(python, path, dissections)
+        timings.append(Timing(tool, [seconds], flows))
     return timings
 
 
@@ -128,9 +170,19 @@ def main() -> None:
     parser.add_argument("--flows", type=int, default=70_000)
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--no-peers", action="store_true")
+    parser.add_argument("--concurrent", type=int, metavar="FLOWS")
+    parser.add_argument("--whole", type=int, metavar="PACKETS")
     chosen = parser.parse_args()
-    path = generated_capture(VAR / "bench", chosen.packets, chosen.flows)
-    report(path, chosen.packets, measure(path, chosen.runs, not chosen.no_peers))
+    directory, peers = VAR / "bench", not chosen.no_peers
+    if chosen.concurrent:
+        path = concurrent_capture(directory, chosen.concurrent, ROUNDS)
+        report(path, chosen.concurrent * ROUNDS, measure(path, chosen.runs, peers))
+    elif chosen.whole:
+        path = generated_capture(directory, chosen.whole, chosen.whole * chosen.flows // chosen.packets)
+        report(path, chosen.whole, measure_whole(path, chosen.runs, peers))
+    else:
+        path = generated_capture(directory, chosen.packets, chosen.flows)
+        report(path, chosen.packets, measure(path, chosen.runs, peers))
 
 
 if __name__ == "__main__":
