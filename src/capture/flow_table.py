@@ -40,7 +40,8 @@ def key_tag(packet: Any) -> np.uint64:
 
 
 @inlined
-def _same_key(flow: Any, packet: Any) -> bool:
+def same_key(flow: Any, packet: Any) -> bool:
+    """Whether a packet has a flow's five-tuple, in either direction."""
     if flow.protocol != packet.protocol:
         return False
     if (
@@ -70,7 +71,7 @@ def find_row(flows: Records, slots: NDArray[np.uint64], tag: np.uint64, packet: 
     while slots[at] != _EMPTY:
         if slots[at] >> _S32 == tag:
             row = np.int64(slots[at] & _ROW_MASK) - 1
-            if _same_key(flows[row], packet):
+            if same_key(flows[row], packet):
                 return row
         at = (at + np.uint64(1)) & mask
     return -1

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from capture.layout import Number, PacketIndex
+from capture.segments import NO_ROOM, FrameCount, split_merged
 from flows.jit import inlined, kernel
 
 MAX_CAPTURED: Final = 262_144
@@ -309,29 +310,79 @@ def frame_pcapng(
 
 _RING_PACKETS: Final = 12
 _RING_FIRST: Final = 16
+_VNET_TYPE: Final = 9
+"""How far before a frame its virtio-net header (linux/virtio_net.h, 10 bytes) has the GSO type."""
+_VNET_SEGMENT: Final = 6
+_FRAMES: Final = int(FrameCount.FRAMES)
+_ABOVE_MTU: Final = int(FrameCount.ABOVE_MTU)
+_MERGED: Final = int(FrameCount.MERGED)
+_SEGMENTS: Final = int(FrameCount.SEGMENTS)
+_OVERSIZED: Final = int(FrameCount.OVERSIZED)
+
+
+@inlined
+def _settle_long_frame(
+    ring: NDArray[np.uint8],
+    frame: Number,
+    length: Number,
+    longest: Number,
+    vnet: Number,
+    index: PacketIndex,
+    count: Number,
+    counts: NDArray[np.int64],
+) -> Number:
+    """Split a merged frame, or count one that stays too long; return its entries, or NO_ROOM."""
+    segments: Number = 0
+    if vnet and ring[frame - _VNET_TYPE] and index.captured[count] == length:
+        segments = split_merged(ring, _u16(ring, frame - _VNET_SEGMENT, 0), index, count)
+        if segments == NO_ROOM:
+            return NO_ROOM
+    if length > longest:
+        counts[_ABOVE_MTU] += 1
+    if segments:
+        counts[_MERGED] += 1
+        counts[_SEGMENTS] += segments
+        return segments
+    counts[_OVERSIZED] += 1
+    return 1
 
 
 @kernel
 def frame_ring_block(
-    ring: NDArray[np.uint8], start: Number, resume: Number, link: Number, index: PacketIndex
+    ring: NDArray[np.uint8],
+    start: Number,
+    resume: Number,
+    link: Number,
+    vnet: Number,
+    longest: Number,
+    index: PacketIndex,
+    counts: NDArray[np.int64],
 ) -> tuple[Number, Number]:
-    """Frame a TPACKET_V3 block at `start` of the ring, after its first `resume` packets.
+    """Frame a TPACKET_V3 block at `start` of the ring, after its first `resume` frames.
 
-    Returns packets found and how many of the block are framed in all. Layout: linux/if_packet.h,
-    little-endian as every machine that runs this.
+    Merged frames are split where a virtio-net header precedes them (`vnet`); `longest` is the longest
+    frame of the MTU; `counts` are of FrameCount. Returns packets found and how many frames of the block
+    are done in all. Layout: linux/if_packet.h, little-endian as every machine that runs this.
     """
-    packets = _u32(ring, start + _RING_PACKETS, 0)
+    frames = _u32(ring, start + _RING_PACKETS, 0)
     at = start + _u32(ring, start + _RING_FIRST, 0)
     count = 0
-    for number in range(packets):
+    for number in range(frames):
         if number >= resume:
             if count == index.offset.shape[0]:
                 return count, number
-            index.offset[count] = at + _u16(ring, at + 24, 0)
+            frame, length = at + _u16(ring, at + 24, 0), _u32(ring, at + 16, 0)
+            index.offset[count] = frame
             index.captured[count] = _u32(ring, at + 12, 0)
             seconds, nanoseconds = _u32(ring, at + 4, 0), _u32(ring, at + 8, 0)
             index.ts[count] = seconds * 1_000_000 + nanoseconds // 1000
             index.link[count] = link
-            count += 1
+            entries: Number = 1
+            if length > longest or (vnet and ring[frame - _VNET_TYPE]):
+                entries = _settle_long_frame(ring, frame, length, longest, vnet, index, count, counts)
+                if entries == NO_ROOM:
+                    return count, number
+            counts[_FRAMES] += 1
+            count += entries
         at += _u32(ring, at, 0)
-    return count, packets
+    return count, frames

@@ -6,12 +6,19 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from os import PathLike
 from typing import Final
 
+import numpy as np
+
+from capture.evidence import EvidenceStore, FiveTuple, write_evidence
 from capture.meter import FlowMeter
-from capture.ring import PacketRing
+from capture.offloads import cure, read_offloads
+from capture.options import CaptureOptions
+from capture.ring import BLOCKS, PacketRing
 from capture.rules import LiveRules
-from capture.status import InterfaceStatus
+from capture.segments import FrameCount
+from capture.status import FrameCounters, InterfaceStatus
 from capture.warm_up import warm_up_live_capture
 from flows.table import FlowTable
 
@@ -24,17 +31,28 @@ _CLOCK_SLACK_US: Final = 300_000
 """How far the meter's clock stays behind, so that a block not yet handed over is never overtaken."""
 
 _STATISTICS_SECONDS: Final = 1.0
-_RETRY_SECONDS: Final = (1.0, 30.0)
+_RETRY_SECONDS: Final = (1.0, 5.0)
 PERMISSION_HINT: Final = "capturing needs root or CAP_NET_RAW"
 
 
 class InterfaceCapture:
     """One interface, its meter and its thread, which starts again after a failure."""
 
-    def __init__(self, interface: str, hand_over: HandOver, *, sensor: str, rules: LiveRules) -> None:
+    def __init__(
+        self,
+        interface: str,
+        hand_over: HandOver,
+        *,
+        sensor: str,
+        rules: LiveRules,
+        options: CaptureOptions,
+        evidence: EvidenceStore | None,
+    ) -> None:
         """Prepare the capture; `start` opens the interface."""
         self.interface = interface
+        self.evidence = evidence
         self._hand_over = hand_over
+        self._options = options
         self._meter = FlowMeter(live_rules=rules, sensor=sensor, interface=interface)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"capture-{interface}", daemon=True)
@@ -43,6 +61,11 @@ class InterfaceCapture:
         self._restarts = 0
         self._kernel_drops = 0
         self._freezes = 0
+        self._flows_shed = 0
+        self._frame_counts = np.zeros(FrameCount.SIZE, np.int64)
+        self._splits = False
+        self._offloads: dict[str, bool] = {}
+        self._left_out: tuple[str, ...] = ()
         self._last_packet = time.monotonic()
 
     def start(self) -> None:
@@ -70,6 +93,14 @@ class InterfaceCapture:
             ring_freezes=self._freezes,
             silent_seconds=time.monotonic() - self._last_packet,
             restarts=self._restarts,
+            flows_shed=self._flows_shed,
+            frames=FrameCounters(*map(int, self._frame_counts)),
+            splits_merged=self._splits,
+            offloads=self._offloads,
+            offload_cure=cure(self.interface, self._offloads),
+            packet_filter=self._options.packet_filter,
+            left_out=self._left_out,
+            evidence=self.evidence.status() if self.evidence else None,
         )
 
     def _run(self) -> None:
@@ -100,25 +131,54 @@ class InterfaceCapture:
         return str(error) or type(error).__name__
 
     def _capture(self) -> None:
-        with PacketRing(self.interface) as ring:
+        with PacketRing(self.interface, self._options, self._frame_counts) as ring:
+            self._tell(ring)
             self._running, self._error = True, None
             dropped, frozen = self._kernel_drops, self._freezes
             next_statistics = 0.0
-            while not self._stopping.is_set():
-                now_us = time.time_ns() // 1000
-                if ring.ready(_POLL_MS):
-                    now_us = self._take_block(ring)
-                self._give(self._meter.expire(now_us - _CLOCK_SLACK_US))
-                self._give(self._meter.drain())
-                if time.monotonic() >= next_statistics:
-                    ring.read_statistics()
-                    self._kernel_drops = dropped + ring.kernel_drops
-                    self._freezes = frozen + ring.freezes
-                    next_statistics = time.monotonic() + _STATISTICS_SECONDS
+            try:
+                while not self._stopping.is_set():
+                    self._step(ring)
+                    if time.monotonic() >= next_statistics:
+                        ring.refresh_mtu()
+                        self._read_statistics(ring, dropped, frozen)
+                        next_statistics = time.monotonic() + _STATISTICS_SECONDS
+                # What had arrived before the stop; on a busy wire there is always more.
+                for _ in range(BLOCKS):
+                    if not ring.ready(_POLL_MS):
+                        break
+                    self._step(ring)
+            finally:
+                self._read_statistics(ring, dropped, frozen)
+
+    def _tell(self, ring: PacketRing) -> None:
+        """Say once for every opening what the interface merges and what is left out."""
+        self._splits = ring.splits
+        self._left_out = tuple(map(str, ring.own_traffic))
+        self._offloads = read_offloads(self.interface)
+        logger.info("capture of %s: left out: %s", self.interface, ", ".join(self._left_out) or "nothing")
+        remedy = cure(self.interface, self._offloads)
+        if remedy:
+            logger.info(
+                "capture of %s: segments arrive merged and are %s; to have them as on the wire: %s",
+                *(self.interface, "split again" if ring.splits else "counted as oversized", remedy),
+            )
+
+    def _step(self, ring: PacketRing) -> None:
+        now_us = time.time_ns() // 1000
+        if ring.ready(_POLL_MS):
+            now_us = self._take_block(ring)
+        self._give(self._meter.expire(now_us - _CLOCK_SLACK_US))
+        self._give(self._meter.drain())
+
+    def _read_statistics(self, ring: PacketRing, dropped: int, frozen: int) -> None:
+        ring.read_statistics()
+        self._kernel_drops = dropped + ring.kernel_drops
+        self._freezes = frozen + ring.freezes
 
     def _take_block(self, ring: PacketRing) -> int:
         newest = 0
-        for block, index, count in ring.take_block():
+        for block, index, count in ring.take_block(self.evidence):
             self._give(self._meter.feed(block, index, count))
             newest = int(index.ts[count - 1])
         self._last_packet = time.monotonic()
@@ -126,14 +186,20 @@ class InterfaceCapture:
 
     def _give(self, tables: Iterator[FlowTable]) -> None:
         for table in tables:
-            self._hand_over(table)
+            self._flows_shed += self._hand_over(table)
 
 
 class Sidecar:
     """All captured interfaces of this sensor."""
 
     def __init__(
-        self, interfaces: Sequence[str], hand_over: HandOver, *, sensor: str, rules: LiveRules
+        self,
+        interfaces: Sequence[str],
+        hand_over: HandOver,
+        *,
+        sensor: str,
+        rules: LiveRules,
+        options: CaptureOptions | None = None,
     ) -> None:
         """Prepare the captures.
 
@@ -143,9 +209,20 @@ class Sidecar:
                 how many flows it shed.
             sensor: name that the flows carry.
             rules: when flows end on a quiet wire.
+            options: what is taken from the wire.
         """
+        options = options or CaptureOptions()
+        share = options.evidence_bytes // max(1, len(interfaces))
         self._captures = [
-            InterfaceCapture(name, hand_over, sensor=sensor, rules=rules) for name in interfaces
+            InterfaceCapture(
+                name,
+                hand_over,
+                sensor=sensor,
+                rules=rules,
+                options=options,
+                evidence=EvidenceStore(share) if share else None,
+            )
+            for name in interfaces
         ]
 
     def start(self) -> None:
@@ -164,3 +241,8 @@ class Sidecar:
     def status(self) -> tuple[InterfaceStatus, ...]:
         """Return the state of every interface."""
         return tuple(capture.status() for capture in self._captures)
+
+    def evidence(self, flow: FiveTuple, from_us: int, to_us: int, path: str | PathLike[str]) -> int:
+        """Write the packets that are kept of a flow; see `write_evidence`. Any thread may ask."""
+        stores = [capture.evidence for capture in self._captures if capture.evidence]
+        return write_evidence(stores, flow, from_us, to_us, path)

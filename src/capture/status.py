@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from capture.evidence import EvidenceStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,25 @@ class MeterCounters:
 
 
 @dataclass(frozen=True, slots=True)
+class FrameCounters:
+    """What the kernel handed over; packets metered, late and ignored = frames - merged + segments.
+
+    Attributes:
+        frames: frames read from the ring.
+        above_mtu: frames longer than the interface's MTU allows.
+        merged: frames that held several segments and were split.
+        segments: what they were split into.
+        oversized: frames merged or above the MTU that could not be split; each counts as one packet.
+    """
+
+    frames: int = 0
+    above_mtu: int = 0
+    merged: int = 0
+    segments: int = 0
+    oversized: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class InterfaceStatus:
     """The state of one interface's capture.
 
@@ -48,6 +69,14 @@ class InterfaceStatus:
         ring_freezes: how often the ring was full.
         silent_seconds: seconds since the last packet, or since the start when there was none.
         restarts: how often the capture thread was started again after a failure.
+        flows_shed: flows handed over that the receiver had no room for.
+        frames: what the kernel handed over.
+        splits_merged: merged frames can be split.
+        offloads: which of gro, lro, tso and gso are on.
+        offload_cure: the command that turns off those that are on.
+        packet_filter: CAPTURE_FILTER.
+        left_out: the sensor's own connections, which are not captured.
+        evidence: the most recent packets kept, None without memory for them.
     """
 
     interface: str
@@ -58,3 +87,11 @@ class InterfaceStatus:
     ring_freezes: int
     silent_seconds: float
     restarts: int
+    flows_shed: int = 0
+    frames: FrameCounters = FrameCounters()
+    splits_merged: bool = False
+    offloads: dict[str, bool] = field(default_factory=dict)
+    offload_cure: str | None = None
+    packet_filter: str = ""
+    left_out: tuple[str, ...] = ()
+    evidence: EvidenceStatus | None = None
