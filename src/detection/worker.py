@@ -6,7 +6,7 @@ import logging
 import queue
 import threading
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Final
@@ -67,15 +67,24 @@ class ScoringWorker:
     tables wait and requests are refused.
     """
 
-    def __init__(self, on_scored: Callable[[FlowTable, Verdicts], None], *, capacity: int = CAPACITY) -> None:
+    def __init__(
+        self,
+        on_scored: Callable[[FlowTable, Verdicts], None],
+        *,
+        capacity: int = CAPACITY,
+        also_scored: Collection[str] = (),
+    ) -> None:
         """Make a worker that is not running yet.
 
         Args:
             on_scored: called from the worker's thread with captured flows and their verdicts.
             capacity: how many flows may wait, of captures and of requests each.
+            also_scored: dialects whose captured flows are scored, with a warning, although the model's
+                training flows were measured by another.
         """
         self._on_scored = on_scored
         self._capacity = capacity
+        self._also_scored = frozenset(also_scored)
         self._change = threading.Condition()
         self._tables: deque[FlowTable] = deque()
         self._requests: deque[tuple[FlowTable, Future[Verdicts]]] = deque()
@@ -244,23 +253,28 @@ class ScoringWorker:
 
     def _refusal(self, table: FlowTable, scorer: Scorer) -> str | None:
         """Return why a model cannot read a captured table, None when it can."""
-        record, model = scorer.record, f"model {scorer.model_name} version {scorer.model_version}"
-        if table.dialect != record.dialect:
-            reason, why = (
-                "dialect",
-                f"{model} reads dialect {record.dialect}, the sensor measures {table.dialect}",
-            )
+        model = f"model {scorer.model_name} version {scorer.model_version}"
+        dialects = f"{model} reads dialect {scorer.record.dialect}, the sensor measures {table.dialect}"
+        foreign = table.dialect != scorer.record.dialect
+        if foreign and table.dialect not in self._also_scored:
+            reason, why = "dialect", dialects
         elif missing := scorer.missing(table.feature_names):
             reason, why = (
                 "features",
                 f"{model} reads features the sensor does not measure: {', '.join(missing)}",
             )
         else:
+            if foreign:
+                told = f"{dialects}, as it was told to: verdicts are not what the model's card says"
+                self._warn_once(scorer, told)
             return None
-        if (scorer, why) not in self._warned:
-            self._warned.add((scorer, why))
-            logger.warning("%s: captured flows get no verdict; serve another model", why)
+        self._warn_once(scorer, f"{why}: captured flows get no verdict; serve another model")
         return reason
+
+    def _warn_once(self, scorer: Scorer, message: str) -> None:
+        if (scorer, message) not in self._warned:
+            self._warned.add((scorer, message))
+            logger.warning("%s", message)
 
     def _answer(self, requests: list[tuple[FlowTable, Future[Verdicts]]], scorer: Scorer | None) -> None:
         """Score requests, those of the same features together."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any, Final
 
-from flows.dialects import IMPROVED
+from flows.dialects import PYTHON
 from inference_server.live_capture import CaptureStatus
 from inference_server.status import ServiceStatus
 
@@ -20,10 +20,16 @@ def degraded_reasons(status: ServiceStatus, silence_seconds: float) -> list[str]
         for interface in status.capture.interfaces
         if interface.running and interface.silent_seconds > silence_seconds
     ]
-    if status.scorer and status.capture.enabled and status.scorer.record.dialect != IMPROVED:
+    measured = status.capture.dialect
+    if status.scorer and status.capture.enabled and status.scorer.record.dialect != measured:
+        outcome = (
+            "the verdicts of captured flows are not what the model's card says; unset CAPTURE_EXTRACTOR"
+            if measured == PYTHON
+            else "captured flows get no verdict; serve another model, or set START_CICFLOWMETER=false"
+        )
         reasons.append(
-            f"the model reads dialect {status.scorer.record.dialect}, live capture measures {IMPROVED}: "
-            "captured flows get no verdict; serve another model, or set START_CICFLOWMETER=false"
+            f"the model reads dialect {status.scorer.record.dialect}, live capture measures {measured}: "
+            + outcome
         )
     threads = {"scoring": status.scoring_running, "sink": status.sink.running}
     reasons += [f"the {name} thread is dead" for name, running in threads.items() if not running]

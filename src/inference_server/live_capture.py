@@ -5,13 +5,16 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from capture.extractors.environment import find_environment
+from capture.extractors.sidecar import ExtractorSidecar
 from capture.interfaces import default_interface, may_capture
 from capture.rules import LiveRules
 from capture.sidecar import Sidecar
 from capture.status import InterfaceStatus
+from flows.dialects import IMPROVED, PYTHON
 from flows.table import FlowTable
 from inference_server.settings import Settings
 
@@ -26,11 +29,13 @@ class CaptureStatus:
         enabled: capture is wanted.
         error: why no interface is captured although capture is wanted, None otherwise.
         interfaces: the state of each interface.
+        dialect: of the flows that are captured.
     """
 
     enabled: bool
     error: str | None
     interfaces: tuple[InterfaceStatus, ...]
+    dialect: str = IMPROVED
 
 
 class LiveCapture:
@@ -39,7 +44,8 @@ class LiveCapture:
     def __init__(self, settings: Settings, hand_over: Callable[[FlowTable], int]) -> None:
         self._enabled = settings.start_cicflowmeter
         self._error: str | None = None
-        self._sidecar: Sidecar | None = None
+        self._sidecar: Sidecar | ExtractorSidecar | None = None
+        self._dialect = captured_dialect(settings)
         if not self._enabled:
             return
         interfaces = settings.cic_interface or _default()
@@ -48,9 +54,10 @@ class LiveCapture:
         elif not interfaces:
             self._error = "no default route to capture on: set CIC_INTERFACE"
         else:
-            self._sidecar = Sidecar(
-                interfaces, hand_over, sensor=settings.sensor_id, rules=live_rules(settings)
-            )
+            try:
+                self._sidecar = _sidecar(settings, interfaces, hand_over)
+            except FileNotFoundError as error:
+                self._error = str(error)
 
     def start(self) -> None:
         """Begin to capture, or say once why not."""
@@ -67,7 +74,22 @@ class LiveCapture:
     def status(self) -> CaptureStatus:
         """Return the state of every interface."""
         interfaces = self._sidecar.status() if self._sidecar else ()
-        return CaptureStatus(self._enabled, self._error, interfaces)
+        return CaptureStatus(self._enabled, self._error, interfaces, self._dialect)
+
+
+def captured_dialect(settings: Settings) -> str:
+    """Return the dialect of the flows that are captured."""
+    return PYTHON if settings.capture_extractor == "cicflowmeter" else IMPROVED
+
+
+def _sidecar(
+    settings: Settings, interfaces: Sequence[str], hand_over: Callable[[FlowTable], int]
+) -> Sidecar | ExtractorSidecar:
+    sensor = settings.sensor_id
+    if settings.capture_extractor == "cicflowmeter":
+        environment = find_environment(settings.tools_dir)
+        return ExtractorSidecar(interfaces, hand_over, sensor=sensor, environment=environment)
+    return Sidecar(interfaces, hand_over, sensor=sensor, rules=live_rules(settings))
 
 
 def live_rules(settings: Settings) -> LiveRules:

@@ -18,7 +18,7 @@ from inference_server import demo
 from inference_server.application_log import ApplicationLog
 from inference_server.auth import KeyCheck
 from inference_server.health import health_body, missing_for_ready
-from inference_server.live_capture import LiveCapture
+from inference_server.live_capture import LiveCapture, captured_dialect
 from inference_server.metrics import Metrics
 from inference_server.minute_report import MinuteReport
 from inference_server.model_loader import ModelLoader
@@ -38,7 +38,8 @@ class Service:
         self.settings = settings
         self.application_log = ApplicationLog(settings.log_dir)
         self.sink = Sink(PredictionLog(settings.log_dir, negatives=settings.log_negative_predictions))
-        self.worker = ScoringWorker(self._scored)
+        # Choosing an extractor of another dialect is the consent to score its flows.
+        self.worker = ScoringWorker(self._scored, also_scored={captured_dialect(settings)} - {IMPROVED})
         self.loader = ModelLoader(self._load_model, self._serve)
         self.capture = LiveCapture(settings, self.worker.hand_over)
         self.demo = demo.Demo(settings, self.worker)
@@ -107,6 +108,6 @@ class Service:
         interfaces = ", ".join(status.interface for status in self.capture.status().interfaces) or "none"
         logger.info(
             "started: interface %s, dialect %s, model %s version %s",
-            *(interfaces, IMPROVED, scorer.model_name, scorer.model_version),
+            *(interfaces, captured_dialect(self.settings), scorer.model_name, scorer.model_version),
         )
         self.demo.start()

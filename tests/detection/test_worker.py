@@ -6,12 +6,14 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import pytest
 
 from detection.scorer import ModelUnavailableError, Scorer
 from detection.worker import BATCH_FLOWS, ScoringWorker
+from flows.dialects import PYTHON
 from flows.schema import COMMON_NAMES, IMPROVED_NAMES
 from flows.table import FlowTable, concat_tables
 from flows.verdicts import Verdicts
@@ -45,7 +47,7 @@ class Sink:
 
 
 @contextmanager
-def working(sink: Sink, scorer: Scorer | None, **options: int) -> Iterator[ScoringWorker]:
+def working(sink: Sink, scorer: Scorer | None, **options: Any) -> Iterator[ScoringWorker]:
     worker = ScoringWorker(sink, **options)
     worker.scorer = scorer
     worker.start()
@@ -261,6 +263,24 @@ def test_a_model_the_sensor_cannot_serve_is_refused(scorer: Scorer, caplog: pyte
         "captured flows get no verdict; serve another model",
         "model ml-ids version 2 reads features the sensor does not measure: icmp_code: "
         "captured flows get no verdict; serve another model",
+    ]
+
+
+def test_flows_of_another_dialect_are_scored_where_that_was_asked_for(
+    scorer: Scorer, caplog: pytest.LogCaptureFixture
+) -> None:
+    sink = Sink()
+    with caplog.at_level(logging.WARNING), working(sink, scorer, also_scored={PYTHON}) as worker:
+        worker.hand_over(typical_table([5, 5], dialect=PYTHON))
+        worker.hand_over(typical_table([5], dialect="cic-2018"))
+        wait_until(lambda: worker.counters().waiting == 0)
+        worker.hand_over(typical_table([5], dialect=PYTHON))
+        wait_until(lambda: worker.counters().waiting == 0)
+    assert sink.flows == 3
+    assert worker.counters().refused == {"dialect": 1}
+    assert [record.message for record in caplog.records if "as it was told to" in record.message] == [
+        "model ml-ids version 1 reads dialect improved, the sensor measures python-cicflowmeter, "
+        "as it was told to: verdicts are not what the model's card says"
     ]
 
 

@@ -59,6 +59,11 @@ def test_what_keeps_it_from_being_ready_is_degraded_too(changes: dict[str, Any],
     ("changes", "reason"),
     [
         ({"capture": _capture(silent_seconds=312.3)}, "capture on eth0: no packet for 312 s"),
+        (
+            {"capture": replace(_capture(), dialect="python-cicflowmeter")},
+            "the model reads dialect improved, live capture measures python-cicflowmeter: "
+            "the verdicts of captured flows are not what the model's card says; unset CAPTURE_EXTRACTOR",
+        ),
         ({"scoring_running": False}, "the scoring thread is dead"),
         ({"sink": replace(SINK, running=False)}, "the sink thread is dead"),
         (

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import logging
 import socket
+from pathlib import Path
 
 import pytest
 
@@ -48,6 +49,17 @@ def test_interfaces_are_those_of_the_settings() -> None:
     names = [name for _, name in socket.if_nameindex()][:2]
     capture = LiveCapture(Settings(cic_interface=",".join(names)), _hand_over)
     assert [status.interface for status in capture.status().interfaces] == names
+
+
+def test_the_extractor_of_pypi_must_be_installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(live_capture, "may_capture", lambda: True)
+    settings = Settings(capture_extractor="cicflowmeter", state_dir=tmp_path, cic_interface="lo")
+    status = LiveCapture(settings, _hand_over).status()
+    assert status.error == (
+        f"the environment of PyPI cicflowmeter, {tmp_path}/tools/cicflowmeter, is not there: "
+        "run ml-ids setup-extractor"
+    )
+    assert status.dialect == "python-cicflowmeter"
 
 
 def test_rules_are_those_of_the_settings() -> None:

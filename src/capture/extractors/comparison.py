@@ -164,5 +164,7 @@ def _difference(
     departs = ~np.isclose(theirs, ours, rtol=TOLERANCE, atol=0, equal_nan=True)
     comparable = departs & np.isfinite(ours) & np.isfinite(theirs) & (ours != 0)
     ratio = float(np.median(theirs[comparable] / ours[comparable])) if comparable.any() else None
-    known = reason(name, release) if (departs & same_end).any() else ENDS_ELSEWHERE
+    known = ""
+    if departs.any():
+        known = reason(name, release) if (departs & same_end).any() else ENDS_ELSEWHERE
     return FeatureDifference(name, int(departs.sum()), ratio, known)
