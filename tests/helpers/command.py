@@ -66,5 +66,6 @@ def running(arguments: list[str], folder: Path, **environment: str) -> Iterator[
 
 
 def _address(output: Path) -> str | None:
-    found = re.search(r"running on (http://\S+)", output.read_text())
-    return found[1] if found else None
+    text = output.read_text()
+    found = re.search(r"(?:ML-IDS|running) on (http://\S+)", text)
+    return found[1] if found and "startup complete" in text else None

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import socket
 from types import FrameType
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 import uvicorn
@@ -11,6 +13,9 @@ import uvicorn
 from alerting.prediction_log import POSITIVE
 from inference_server.cli.reading import one_line_errors
 from inference_server.settings import Settings, load_settings
+
+BACKLOG: Final = 2048
+"""Connections that may wait to be accepted."""
 
 
 def serve(
@@ -21,20 +26,15 @@ def serve(
     given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
     with one_line_errors():
         settings = load_settings(**given)
-    typer.echo(_where_to_look(settings))
+        # Before anything starts: two services must not capture and write the same logs.
+        listener = _listen(settings)
+    typer.echo(_where_to_look(settings, listener.getsockname()[1]))
     from inference_server.main import create_app
 
-    server = _Server(
-        uvicorn.Config(
-            create_app(settings),
-            host=settings.host,
-            port=settings.port,
-            log_config=None,
-            access_log=False,
-            timeout_graceful_shutdown=1,
-        )
+    config = uvicorn.Config(
+        create_app(settings), log_config=None, access_log=False, timeout_graceful_shutdown=1
     )
-    server.run()
+    _Server(config).run([listener])
 
 
 class _Server(uvicorn.Server):
@@ -43,9 +43,31 @@ class _Server(uvicorn.Server):
         self.should_exit = True
 
 
-def _where_to_look(settings: Settings) -> str:
+def _listen(settings: Settings) -> socket.socket:
+    """Return a socket that listens at HOST and PORT.
+
+    Raises:
+        ValueError: that is not possible; names the setting to change.
+    """
+    host, port = settings.host, settings.port
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        family, *_, address = min(found, key=lambda info: info[0] != socket.AF_INET)
+        return socket.create_server(address, family=family, backlog=BACKLOG)
+    except PermissionError:
+        raise ValueError(f"PORT={port}: not permitted; set PORT to 1024 or more") from None
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise ValueError(
+                f"PORT={port}: another program listens on {host} port {port}; stop it, or set PORT to another"
+            ) from None
+        reason = error.strerror or str(error)
+        raise ValueError(f"HOST={host}: {reason}; set HOST to an address of this machine") from None
+
+
+def _where_to_look(settings: Settings, port: int) -> str:
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    url = f"http://{host}:{settings.port}"
+    url = f"http://{host}:{port}"
     return "\n".join(
         (
             f"ML-IDS on {url}    state: {url}/health    API: {url}/docs    Ctrl-C stops it",

@@ -4,13 +4,14 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
-from helpers.command import BIN, running
+from helpers.command import running
 from helpers.server import wait_until
 from inference_server.cli import app
 
@@ -108,18 +109,31 @@ def test_flags_win_over_the_environment_and_are_checked() -> None:
     assert "PORT=99999" in result.stderr
 
 
-def test_a_port_in_use_is_said(tmp_path: Path, champion_state: Path) -> None:
-    environment = NO_CAPTURE | {"STATE_DIR": str(champion_state)}
-    with running(["ml-ids", "serve", "--port", "0"], tmp_path, **environment) as service:
-        port = service.url.rsplit(":", 1)[1]
-        second = subprocess.run(
-            [BIN / "ml-ids", "serve", "--port", port],
-            env=os.environ | environment | {"LOG_DIR": str(tmp_path / "second")},
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-    assert second.returncode != 0
-    assert "address already in use" in second.stdout
-    assert "Traceback" not in second.stdout + second.stderr
+def test_a_port_in_use_is_said_before_anything_starts(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        logs = tmp_path / "logs"
+        result = CliRunner().invoke(app, ["serve", "--port", str(port)], env={"LOG_DIR": str(logs)})
+    assert result.exit_code == 1
+    assert result.stderr == (
+        f"error: PORT={port}: another program listens on 127.0.0.1 port {port}; "
+        "stop it, or set PORT to another\n"
+    )
+    assert not logs.exists()
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "host.invalid"])
+def test_an_address_of_no_one_is_said(host: str) -> None:
+    arguments = ["serve", "--port", "0", "--host", host]
+    result = CliRunner().invoke(app, arguments, env={"ALLOW_UNAUTHENTICATED": "true"})
+    assert result.exit_code == 1
+    assert result.stderr.startswith(f"error: HOST={host}: ")
+    assert result.stderr.endswith("; set HOST to an address of this machine\n")
+
+
+@pytest.mark.parametrize("host", ["localhost", "::1"])
+def test_serves_at_the_address_it_prints(tmp_path: Path, champion_state: Path, host: str) -> None:
+    environment = NO_CAPTURE | {"STATE_DIR": str(champion_state), "HOST": host, "PORT": "0"}
+    with running(["ml-ids", "serve"], tmp_path, **environment) as service:
+        wait_until(service.ready)
+    assert not service.url.endswith(":0")
