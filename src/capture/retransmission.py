@@ -51,11 +51,9 @@ def count_repeated(state: MeterState, row: Number, packet: Any) -> None:
     connection = state.connections[row]
     forward = is_forward(state.flows[row], packet)
     numbers = np.uint64((packet.sequence << 32) | packet.acknowledged)
-    hashed = _mix(
-        connection.id,
-        np.uint64((np.int64(packet.payload) << 17) | (packet.window << 1) | (1 if forward else 0)),
-    )
-    hashed = _mix(hashed, numbers) | np.uint64(1)
+    shape = np.uint64((np.int64(packet.payload) << 17) | (packet.window << 1) | (1 if forward else 0))
+    # Ids follow each other: unless mixed first, one connection's forward is the next one's backward.
+    hashed = _mix(_mix(_mix(connection.id, _NONE), shape), numbers) | np.uint64(1)
     newer = state.counters[_SEEN] & 1
     place = _find(state, newer, hashed)
     if place >= 0 or _find(state, 1 - newer, hashed) >= 0:

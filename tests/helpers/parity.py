@@ -161,11 +161,6 @@ def flow_rows(tables: Iterable[FlowTable], layout: Layout = LAYOUTS["improved"])
     return rows
 
 
-def _ipv4(rows: Rows) -> Rows:
-    """The original tools did not measure IPv6: those flows of ours are additional."""
-    return {key: found for key, found in rows.items() if ":" not in key[0]}
-
-
 def same_number(one: float, other: float, *, exact: bool, digits: int | None = None) -> bool:
     """Whether two values agree: exactly, to 1e-9 relative, or to the digits that were written."""
     if one == other or (np.isnan(one) and np.isnan(other)):
@@ -200,7 +195,6 @@ def compare(
 ) -> ParityReport:
     """Match both as multisets; inside a key, rows pair by duration and packet counts."""
     report = ParityReport()
-    ours = _ipv4(ours)
     for key in reference.keys() | ours.keys():
         theirs, mine = _in_order(reference.get(key, [])), _in_order(ours.get(key, []))
         report.rows += len(theirs)
