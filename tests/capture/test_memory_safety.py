@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -51,7 +52,7 @@ def metered(case: Case, rng: random.Random) -> Outcome:
 def batches(case: Case) -> list[range]:
     cuts = [number for number, packet in enumerate(case.packets) if packet.expire and number]
     bounds = [0, *cuts, len(case.packets)]
-    return [range(one, other) for one, other in zip(bounds, bounds[1:], strict=False) if one < other]
+    return [range(one, other) for one, other in pairwise(bounds) if one < other]
 
 
 @given(st.binary(min_size=3, max_size=1200), st.integers(0, 99))

@@ -38,15 +38,15 @@ def _frames() -> list[bytes]:
                     start = int(index.offset[at])
                     found.add(block[start : start + min(int(index.captured[at]), 200)].tobytes())
     ours = [packet.frame for packet in (*connection(), udp(0, 9), icmp(0))]
+    ours += [bytes(12) + kind + bytes(30) for kind in (b"\x88\x63", b"\x88\x64", b"\x88\x47", b"\x88\xcc")]
     return [bytes([at % 5, 0]) + frame for at, frame in enumerate(sorted({*found, *ours}))]
 
 
 def _files() -> list[bytes]:
     packets = [*connection(), udp(20_000, 9), icmp(30_000)]
     made = [pcap(packets, order=order, nanoseconds=fine) for order in "<>" for fine in (False, True)]
-    made += [
-        pcapng(packets, order=order, tsresol=resolution) for order in "<>" for resolution in (None, 9, 0x94)
-    ]
+    clocks = (None, 9, 0x80 | 20)
+    made += [pcapng(packets, order=order, tsresol=clock) for order in "<>" for clock in clocks]
     for blocks in (Blocks("<"), Blocks(">")):
         head = blocks.section() + blocks.interface(1, blocks.resolution(9), blocks.offset(5), snaplen=96)
         frame = packets[0].frame
