@@ -25,6 +25,7 @@ from capture.decode import decode
 from capture.dialects import rule_values
 from capture.flow_table import same_key
 from capture.layout import PACKET, Number, Records, Rule, records
+from capture.options import WHOLE_PACKETS
 from flows.dialects import IMPROVED
 from flows.jit import inlined, kernel
 
@@ -147,14 +148,18 @@ def keep_ring_block(
     ring: NDArray[np.uint8],
     start: Number,
     link: Number,
+    snaplen: Number,
     memory: NDArray[np.uint8],
     words: NDArray[np.int64],
     state: NDArray[np.int64],
 ) -> None:
-    """Copy the frames of the TPACKET_V3 block at `start` of the ring; `words` is a view of `memory`."""
+    """Copy the frames of the TPACKET_V3 block at `start` of the ring, at most `snaplen` bytes of each.
+
+    `words` is a view of `memory`.
+    """
     at = start + _u32(ring, start + _RING_FIRST)
     for _ in range(_u32(ring, start + _RING_PACKETS)):
-        captured = _u32(ring, at + 12)
+        captured = min(_u32(ring, at + 12), snaplen)
         needed = _record_bytes(captured)
         if needed <= memory.shape[0]:
             place = _place(words, needed, state)
@@ -217,13 +222,17 @@ def _wanted(flow: FiveTuple) -> Records:
 class EvidenceStore:
     """The most recent frames of one interface. One thread may write; any may read."""
 
-    def __init__(self, limit_bytes: int, dialect: str = IMPROVED) -> None:
+    def __init__(
+        self, limit_bytes: int, *, snaplen: int = WHOLE_PACKETS, dialect: str = IMPROVED
+    ) -> None:
         """Reserve the memory; the system gives it when it is first written.
 
         Args:
             limit_bytes: how much, at least a few frames.
+            snaplen: bytes kept of each frame.
             dialect: whose rules tell five-tuples apart.
         """
+        self._snaplen = snaplen
         self._words = np.zeros(limit_bytes // _WORD, np.int64)
         self._memory = self._words.view(np.uint8)
         self._state = np.zeros(_State.SIZE, np.int64)
@@ -233,7 +242,7 @@ class EvidenceStore:
     def keep(self, ring: NDArray[np.uint8], start: int, link: int) -> None:
         """Copy the frames of a TPACKET_V3 block."""
         with self._lock:
-            keep_ring_block(ring, start, link, self._memory, self._words, self._state)
+            keep_ring_block(ring, start, link, self._snaplen, self._memory, self._words, self._state)
 
     def status(self) -> EvidenceStatus:
         """Return what is kept."""

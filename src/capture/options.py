@@ -16,7 +16,8 @@ class CaptureOptions:
         packet_filter: expression of pcap-filter(7); only what it matches is captured. Empty: all.
         own_traffic: services whose connections with this host are left out.
         promiscuous: also take frames that are addressed to other machines.
-        snaplen: bytes taken of each frame.
+        snaplen: bytes of each frame kept as evidence. The meter always sees whole frames: lengths are
+            features.
         evidence_bytes: memory for the most recent packets, of all interfaces together; 0: none.
     """
 

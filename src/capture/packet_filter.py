@@ -47,14 +47,14 @@ def _libpcap() -> ctypes.CDLL:
 
 
 @contextmanager
-def _handle(library: ctypes.CDLL, interface: str, snaplen: int) -> Iterator[ctypes.c_void_p]:
+def _handle(library: ctypes.CDLL, interface: str) -> Iterator[ctypes.c_void_p]:
     """Open the interface for compiling: only then `vlan` matches the tags that the kernel took off."""
     message = ctypes.create_string_buffer(_ERROR_BYTES)
     handle = ctypes.c_void_p(library.pcap_create(interface.encode(), message))
     if not handle:
         raise OSError(f"CAPTURE_FILTER: {message.value.decode(errors='replace')}")
     try:
-        library.pcap_set_snaplen(handle, snaplen)
+        library.pcap_set_snaplen(handle, WHOLE_PACKETS)
         library.pcap_set_buffer_size(handle, _BUFFER_BYTES)
         status = library.pcap_activate(handle)
         if status < 0:
@@ -65,7 +65,7 @@ def _handle(library: ctypes.CDLL, interface: str, snaplen: int) -> Iterator[ctyp
         library.pcap_close(handle)
 
 
-def compile_filter(expression: str, interface: str, snaplen: int = WHOLE_PACKETS) -> list[Instruction]:
+def compile_filter(expression: str, interface: str) -> list[Instruction]:
     """Compile an expression of pcap-filter(7) for an interface.
 
     Raises:
@@ -73,7 +73,7 @@ def compile_filter(expression: str, interface: str, snaplen: int = WHOLE_PACKETS
         OSError: the interface cannot be opened, being down for one.
     """
     library = _libpcap()
-    with _handle(library, interface, snaplen) as handle:
+    with _handle(library, interface) as handle:
         if library.pcap_datalink(handle) not in _LINKS:
             raise ValueError(f"CAPTURE_FILTER cannot be used on {interface}: unset it")
         program = _Program()

@@ -22,7 +22,7 @@ from capture.framing import frame_ring_block
 from capture.interfaces import check_interface, link_type
 from capture.layout import packet_index
 from capture.offloads import read_mtu
-from capture.options import CaptureOptions
+from capture.options import WHOLE_PACKETS, CaptureOptions
 from capture.own_traffic import OwnConnection, exclusions, own_connections
 from capture.packet_filter import RETURN, attach, compile_filter
 from capture.segments import FrameCount
@@ -134,9 +134,9 @@ class PacketRing:
         self.own_traffic = own_connections(options.own_traffic, loopback=loopback)
         program = exclusions(self.own_traffic, self._link_header)
         if options.packet_filter:
-            program += compile_filter(options.packet_filter, self._interface, options.snaplen)
+            program += compile_filter(options.packet_filter, self._interface)
         else:
-            program.append((RETURN, 0, 0, options.snaplen))
+            program.append((RETURN, 0, 0, WHOLE_PACKETS))
         attach(self._socket, program)
 
     def _map_ring(self) -> None:

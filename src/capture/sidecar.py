@@ -220,7 +220,7 @@ class Sidecar:
                 sensor=sensor,
                 rules=rules,
                 options=options,
-                evidence=EvidenceStore(share) if share else None,
+                evidence=EvidenceStore(share, snaplen=options.snaplen) if share else None,
             )
             for name in interfaces
         ]
