@@ -29,6 +29,7 @@ from scapy.interfaces import resolve_iface
 from scapy.utils import PcapReader
 
 STATUS_SECONDS: Final = 1.0
+DRAIN_SECONDS: Final = 0.2
 RECEIVE_BUFFER: Final = 1 << 23
 KEPT_PACKETS: Final = 100_000
 """The session keeps every packet of its open flows, several kilobytes each; above this all are ended."""
@@ -178,6 +179,7 @@ def live(interface: str, session: Session, channel: Channel) -> None:
             drops += _kernel_drops(sniffer.ins)
             session.send_status(drops)
             due = time.monotonic() + STATUS_SECONDS
+    _drain(sniffer, session)
     drops += _kernel_drops(sniffer.ins)
     sniffer.close()
     session.send_status(drops)
@@ -192,6 +194,15 @@ def file(path: str, session: Session, channel: Channel) -> None:
         session.take(packet)
     session.end_all("flush")
     session.send_status()
+
+
+def _drain(sniffer: Any, session: Session) -> None:
+    """Take what had arrived before the stop; on a busy wire there is always more."""
+    until = time.monotonic() + DRAIN_SECONDS
+    while time.monotonic() < until and select.select([sniffer], [], [], 0)[0]:
+        packet = sniffer.recv()
+        if packet is not None:
+            session.take(packet)
 
 
 def _kernel_drops(packet_socket: Any) -> int:
