@@ -130,7 +130,9 @@ def traffic(draw: st.DrawFn) -> list[Packet]:
 @st.composite
 def conversations(draw: st.DrawFn) -> list[Packet]:
     """Few five-tuples with many packets each, so that they close, reopen, pause and carry bulks."""
-    gaps = draw(st.sampled_from([[0, 1, 40, 1000], GAPS, [*GAPS, *LONG_GAPS]]))
+    gaps = draw(
+        st.sampled_from([[0, 1, 40, 1000], GAPS, [*GAPS, *LONG_GAPS], [1000, 20 * S, 59 * S, 119 * S]])
+    )
     makers = {
         "tcp": tcp_segments(),
         "udp": datagrams(),
