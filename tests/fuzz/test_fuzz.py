@@ -1,0 +1,41 @@
+"""The short version of run.py, and what earlier runs found."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from fuzz.outcomes import outcome
+from fuzz.run import UNAVAILABLE
+from fuzz.seeds import regressions
+from fuzz.targets import TARGETS
+
+SECONDS = 15
+RUN = Path(__file__).with_name("run.py")
+FOUND = [(target, data) for target in TARGETS for data in regressions(target)]
+
+
+def test_fuzzing_for_a_short_while_is_clean(tmp_path: Path) -> None:
+    answer = subprocess.run(
+        [sys.executable, RUN, "--seconds", str(SECONDS), "--state", tmp_path],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if answer.returncode == UNAVAILABLE:
+        pytest.skip(answer.stdout.strip())
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    executions = [
+        int(line.split()[1].replace(",", "")) for line in answer.stdout.splitlines()[: len(TARGETS)]
+    ]
+    assert min(executions) > 100
+    assert "0 differ from interpreted" in answer.stdout
+
+
+@pytest.mark.skipif(not FOUND, reason="nothing was found yet")
+def test_earlier_findings_stay_mended() -> None:
+    for target, data in FOUND:
+        outcome(target, data)
