@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
-import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +14,11 @@ import pytest
 from capture.files import read_capture
 from capture.rules import LiveRules
 from capture.sidecar import Sidecar
-from flows.parquet_files import read_parquet
 from flows.schema import IMPROVED_NAMES
 from flows.table import FlowTable, concat_tables
+from helpers.live_run import assert_identities, live_run
 from helpers.namespace import Namespace, network_namespace, require_tools
-from helpers.packets import connection, icmp, pcap, udp, write_capture
+from helpers.packets import CLIENT, SERVER, Packet, connection, icmp, pcap, tcp, udp, write_capture
 from helpers.parity import compare, flow_rows
 
 REFERENCE = Path(__file__).parent.parent / "reference"
@@ -28,7 +27,6 @@ CAPTURES = [
 ]  # fmt: skip
 """Those that last seconds; the others need minutes of wire time."""
 
-CAPTURE_PROCESS = Path(__file__).parent.parent / "helpers" / "capture_process.py"
 TIMELESS = [
     name
     for name in IMPROVED_NAMES
@@ -45,57 +43,28 @@ def namespace() -> Iterator[Namespace]:
         yield made
 
 
-class LiveRun:
-    """The sidecar and tcpdump listening to one interface while captures are replayed onto it."""
-
-    def __init__(self, namespace: Namespace, directory: Path) -> None:
-        self.namespace = namespace
-        self.recorded = directory / "recorded.pcap"
-        self.flows = directory / "flows.parquet"
-
-    def replay(self, captures: list[Path], *speed: str) -> dict[str, int]:
-        """Replay, wait until all has arrived, stop; return the sidecar's counters."""
-        sensor = subprocess.Popen(
-            self.namespace.command(
-                sys.executable, "-P", str(CAPTURE_PROCESS), self.namespace.sensor, str(self.flows)
-            ),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        recorder = subprocess.Popen(
-            self.namespace.command(
-                "tcpdump", "-U", "-i", self.namespace.sensor, "-w", str(self.recorded), "-B", "65536"
-            ),
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        try:
-            assert sensor.stdout is not None
-            assert sensor.stdin is not None
-            assert recorder.stderr is not None
-            assert sensor.stdout.readline() == "running\n"
-            assert "listening on" in recorder.stderr.readline()
-            for capture in captures:
-                self.namespace.run("tcpreplay", "-q", "-i", self.namespace.sender, *speed, str(capture))
-            self._wait_for_the_recorder()
-            counters, _ = sensor.communicate("", timeout=60)
-        finally:
-            recorder.terminate()
-            recorder.communicate(timeout=30)
-            sensor.kill()
-            sensor.wait(30)
-        result: dict[str, int] = json.loads(counters)
-        return result
-
-    def _wait_for_the_recorder(self) -> None:
+@contextmanager
+def recorded(namespace: Namespace, path: Path) -> Iterator[None]:
+    """Let tcpdump listen beside the sidecar until nothing comes any more."""
+    recorder = subprocess.Popen(
+        namespace.command("tcpdump", "-U", "-i", namespace.sensor, "-w", str(path), "-B", "65536"),
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert recorder.stderr is not None
+        assert "listening on" in recorder.stderr.readline()
+        yield
         deadline = time.monotonic() + 30
         size, since = -1, time.monotonic()
         while time.monotonic() < deadline and time.monotonic() - since < 4:
-            now = self.recorded.stat().st_size
+            now = path.stat().st_size
             if now != size:
                 size, since = now, time.monotonic()
             time.sleep(0.1)
+    finally:
+        recorder.terminate()
+        recorder.communicate(timeout=30)
 
 
 def timeless(tables: list[FlowTable]) -> list[tuple[object, ...]]:
@@ -111,13 +80,15 @@ def timeless(tables: list[FlowTable]) -> list[tuple[object, ...]]:
 def test_a_wire_gives_the_flows_of_its_recording_and_of_the_original(
     namespace: Namespace, tmp_path: Path
 ) -> None:
-    run = LiveRun(namespace, tmp_path)
-    counters = run.replay([REFERENCE / f"{name}.pcap" for name in CAPTURES], "--multiplier=20")
-    assert counters["kernel_drops"] == 0
-    live = read_parquet(run.flows)
-    recorded = list(read_capture(run.recorded, live_rules=LiveRules()))
+    recording = tmp_path / "recorded.pcap"
+    with live_run(namespace, tmp_path) as run, recorded(namespace, recording):
+        for name in CAPTURES:
+            run.send(REFERENCE / f"{name}.pcap", speed=("--multiplier=20",))
+    assert run.interfaces[0]["kernel_drops"] == 0
+    live = run.flows
+    assert live is not None
 
-    report = compare(flow_rows(recorded), flow_rows([live]))
+    report = compare(flow_rows(list(read_capture(recording, live_rules=LiveRules()))), flow_rows([live]))
     assert report.rows == len(live) > 40
     assert not report.missing
     assert not report.extra
@@ -132,40 +103,104 @@ def test_nothing_is_lost_at_full_speed(namespace: Namespace, tmp_path: Path) -> 
     packets += [udp(n, 100, src=(f"10.9.{n >> 8}.{n & 255}", 53)) for n in range(2000)]
     packets += [icmp(n, src=f"10.8.0.{n}") for n in range(250)]
     capture = write_capture(tmp_path / "many.pcap", pcap(packets))
-    run = LiveRun(namespace, tmp_path)
-    counters = run.replay([capture], "--topspeed", "--preload-pcap")
-    assert counters["packets"] == counters["metered"] == len(packets)
-    assert counters["kernel_drops"] == 0
-    live = read_parquet(run.flows)
-    assert len(live) == 2000 + 2000 + 250
-    assert np.sum(live.column("tot_fwd_pkts") + live.column("tot_bwd_pkts")) == len(packets)
+    with live_run(namespace, tmp_path, evidence_bytes=1 << 26) as run:
+        run.send(capture, speed=("-K", "-t"))
+    assert run.counters["packets"] == run.counters["metered"] == len(packets)
+    assert run.interfaces[0]["kernel_drops"] == 0
+    assert run.interfaces[0]["evidence"]["packets"] == len(packets)
+    assert_identities(run.interfaces[0])
+    assert run.flows is not None
+    assert len(run.flows) == 2000 + 2000 + 250
+    assert np.sum(run.flows.column("tot_fwd_pkts") + run.flows.column("tot_bwd_pkts")) == len(packets)
 
 
-def test_an_interface_that_comes_back_is_captured_again(tmp_path: Path) -> None:
+def test_everything_that_comes_is_accounted_for(namespace: Namespace, tmp_path: Path) -> None:
+    frames = [
+        *(packet.frame for packet in connection()),
+        bytes.fromhex("ffffffffffff020000000001") + b"\x08\x06" + bytes(46),
+        bytes.fromhex("020000000002020000000001") + b"\x88\xb5" + bytes(46),
+        bytes.fromhex("020000000002020000000001") + b"\x08\x00" + b"\x45" + bytes(5),
+        bytes.fromhex("020000000002020000000001") + b"\x08\x00" + b"\x15" + bytes(45),
+    ]
+    capture = write_capture(tmp_path / "mixed.pcap", pcap([Packet(n, f) for n, f in enumerate(frames)]))
+    with live_run(namespace, tmp_path, evidence_bytes=1 << 20) as run:
+        run.send(capture)
+        # The connection is emitted 2 s after its close; what comes then is late.
+        time.sleep(3)
+        run.send(write_capture(tmp_path / "late.pcap", pcap([tcp(0, "A")])))
+    assert run.counters["packets"] == len(frames) + 1
+    assert run.counters["metered"] == 10
+    assert run.counters["late"] == 1
+    reasons = {reason: packets for reason, packets in run.counters["ignored"].items() if packets}
+    assert reasons == {"arp": 1, "not_ip": 1, "truncated": 1, "malformed": 1}
+    assert_identities(run.interfaces[0])
+
+
+def test_evidence_of_a_live_flow(namespace: Namespace, tmp_path: Path) -> None:
+    capture = write_capture(tmp_path / "one.pcap", pcap([*connection(), udp(5), *connection(port=40001)]))
+    evidence = tmp_path / "evidence.pcap"
+    ask = [*CLIENT, *SERVER, 6, str(evidence)]
+    with live_run(namespace, tmp_path, evidence_bytes=1 << 20, ask=ask) as run:
+        run.send(capture)
+    assert run.evidence == 10
+    (table,) = read_capture(evidence)
+    assert (len(table), int(table.src_port[0])) == (1, 40000)
+    assert run.flows is not None
+    of_the_flow = timeless([run.flows])
+    assert timeless([table])[0] in of_the_flow
+
+
+def test_two_interfaces_are_captured_at_once(namespace: Namespace, tmp_path: Path) -> None:
+    namespace.run("ip", "link", "add", "sender2", "type", "veth", "peer", "name", "sensor2")
+    try:
+        for end in ("sender2", "sensor2"):
+            namespace.run("ip", "link", "set", end, "up")
+        first = write_capture(tmp_path / "first.pcap", pcap(connection()))
+        second = write_capture(tmp_path / "second.pcap", pcap([udp(1), udp(2), udp(3)]))
+        both = f"{namespace.sensor},sensor2"
+        with live_run(namespace, tmp_path, interfaces=both, evidence_bytes=1 << 20) as run:
+            run.send(first)
+            run.send(second, into="sender2")
+    finally:
+        namespace.run("ip", "link", "delete", "sender2")
+    seen = {status["interface"]: status["counters"]["metered"] for status in run.interfaces}
+    assert seen == {namespace.sensor: 10, "sensor2": 3}
+    assert [status["evidence"]["packets"] for status in run.interfaces] == [10, 3]
+    for status in run.interfaces:
+        assert_identities(status)
+
+
+def set_down_and_up(namespace: Namespace) -> None:
+    namespace.run("ip", "link", "set", namespace.sensor, "down")
+    time.sleep(1)
+    namespace.run("ip", "link", "set", namespace.sensor, "up")
+
+
+def delete_and_recreate(namespace: Namespace) -> None:
+    namespace.run("ip", "link", "delete", namespace.sensor)
+    time.sleep(1)
+    namespace.run("ip", "link", "add", namespace.sender, "type", "veth", "peer", "name", namespace.sensor)
+    for end in (namespace.sender, namespace.sensor):
+        namespace.run("ip", "link", "set", end, "up")
+
+
+@pytest.mark.parametrize("disturb", [set_down_and_up, delete_and_recreate])
+def test_an_interface_that_comes_back_is_captured_again(
+    tmp_path: Path, disturb: Callable[[Namespace], None]
+) -> None:
     require_tools("tcpreplay")
     with network_namespace() as namespace:
-        capture = write_capture(tmp_path / "one.pcap", pcap(connection()))
-        output = tmp_path / "flows.parquet"
-        sensor = subprocess.Popen(
-            namespace.command(sys.executable, "-P", str(CAPTURE_PROCESS), namespace.sensor, str(output)),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        try:
-            assert sensor.stdout is not None
-            assert sensor.stdout.readline() == "running\n"
-            namespace.run("ip", "link", "set", namespace.sensor, "down")
+        before = write_capture(tmp_path / "before.pcap", pcap(connection()))
+        after = write_capture(tmp_path / "after.pcap", pcap(connection(port=40001)))
+        with live_run(namespace, tmp_path) as run:
+            run.send(before)
             time.sleep(1)
-            namespace.run("ip", "link", "set", namespace.sensor, "up")
-            time.sleep(4)
-            namespace.run("tcpreplay", "-q", "-i", namespace.sender, str(capture))
-            time.sleep(1)
-            counters, _ = sensor.communicate("", timeout=60)
-        finally:
-            sensor.kill()
-            sensor.wait(30)
-        assert json.loads(counters)["metered"] == 10
+            disturb(namespace)
+            time.sleep(7)
+            run.send(after)
+    assert run.interfaces[0]["restarts"] >= 1
+    assert run.counters["metered"] == 20
+    assert_identities(run.interfaces[0])
 
 
 def test_an_unknown_interface_is_told_and_tried_again() -> None:
