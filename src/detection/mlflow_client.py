@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
@@ -20,6 +22,12 @@ DEFAULTS: Final = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
 }
+PASSWORD: Final = "********"
+
+
+def without_passwords(text: str) -> str:
+    """Return a text with the passwords of the URLs in it masked."""
+    return re.sub(r"(//[^:/@\s]*:)[^@/\s]*@", rf"\1{PASSWORD}@", text)
 
 
 def open_client(tracking_uri: str) -> MlflowClient:
@@ -27,27 +35,34 @@ def open_client(tracking_uri: str) -> MlflowClient:
 
     MLflow takes a second to import, so it is imported here and not by whoever imports this module.
     """
-    for name, value in DEFAULTS.items():
-        os.environ.setdefault(name, value)
+    _keep_quiet()
     from mlflow import MlflowClient
 
     return MlflowClient(tracking_uri=tracking_uri, registry_uri=tracking_uri)
 
 
 @contextmanager
-def registry_errors(tracking_uri: str) -> Iterator[None]:
+def registry_errors(tracking_uri: str, *, remedy: str) -> Iterator[None]:
     """Turn what MLflow, its database or the network raise into one kind.
 
     Raises:
-        ConnectionError: the registry cannot be used; the message says which, and the reason.
+        ConnectionError: the registry cannot be used; the message says which, the reason, and `remedy`.
     """
+    _keep_quiet()
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
 
     try:
         yield
     except (MlflowException, OSError, SQLAlchemyError) as error:
-        reason = str(error).partition("\n")[0]
-        raise ConnectionError(
-            f"registry {tracking_uri} cannot be used ({reason}): check MLFLOW_TRACKING_URI and that it runs"
-        ) from error
+        reason = str(error).strip().partition("\n")[0]
+        message = f"registry {tracking_uri} cannot be used ({reason}): {remedy}"
+        raise ConnectionError(without_passwords(message)) from error
+
+
+def _keep_quiet() -> None:
+    """Set the defaults, which MLflow reads when it is imported."""
+    for name, value in DEFAULTS.items():
+        os.environ.setdefault(name, value)
+    # Each retry would be a warning of its own, in words that name no setting.
+    logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)

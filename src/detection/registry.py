@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from detection.mlflow_client import open_client, registry_errors
+from detection.mlflow_client import open_client, registry_errors, without_passwords
 from detection.model_uri import ModelUri, parse_model_uri
 from detection.package import SERVED_FILES, load_package
 from detection.registration import register_package
@@ -57,18 +57,33 @@ def open_champion(
     try:
         wanted = parse_model_uri(model_uri)
         if registry == embedded:
-            state_dir.mkdir(parents=True, exist_ok=True)
-        with registry_errors(registry):
+            _make(state_dir)
+        with registry_errors(registry, remedy=_remedy(registry, embedded)):
             client = open_client(registry)
             artifacts = (state_dir.resolve() / "mlartifacts").as_uri() if registry == embedded else None
             if registry == embedded or register_starter:
                 _ensure_starter(client, starter, artifacts)
             version = _resolve(client, wanted)
             if version is None:
-                raise ModelUnavailableError(_absence(client, wanted, registry, embedded))
+                raise ModelUnavailableError(without_passwords(_absence(client, wanted, registry, embedded)))
             return _fetch(client, version, registry)
     except (OSError, ValueError) as error:
         raise ModelUnavailableError(str(error)) from error
+
+
+def _make(state_dir: Path) -> None:
+    try:
+        state_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(
+            f"STATE_DIR={state_dir}: {error.strerror}; set STATE_DIR to a directory that can be written"
+        ) from error
+
+
+def _remedy(registry: str, embedded: str) -> str:
+    if registry == embedded:
+        return "make STATE_DIR writable, with room on its disk, or set STATE_DIR to another directory"
+    return "check MLFLOW_TRACKING_URI and that it runs"
 
 
 def _ensure_starter(client: MlflowClient, starter: Path, artifacts: str | None) -> None:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Any
 
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
+from detection.mlflow_client import PASSWORD, without_passwords
 from inference_server.settings import Settings
 
-MASK = "********"
 HEADING = """\
 # Settings
 
@@ -56,5 +55,5 @@ def _text(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, tuple):
-        return ",".join(MASK if isinstance(item, SecretStr) else str(item) for item in value)
-    return re.sub(r"(//[^:/@]*:)[^@/]*@", rf"\1{MASK}@", str(value))
+        return ",".join(PASSWORD if isinstance(item, SecretStr) else str(item) for item in value)
+    return without_passwords(str(value))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from detection.mlflow_client import open_client
+from detection.mlflow_client import DEFAULTS, open_client
 from detection.package import MODEL
 from detection.registration import register_package
 from detection.registry import embedded_uri, open_champion
@@ -143,9 +144,28 @@ def test_a_registry_that_cannot_be_used(
 ) -> None:
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     with pytest.raises(
-        ModelUnavailableError, match=rf"registry {uri} cannot be used .*check MLFLOW_TRACKING"
+        ModelUnavailableError, match=rf"registry {uri} cannot be used \(\S.*check MLFLOW_TRACKING"
     ):
         opened(tmp_path, starter, tracking_uri=uri)
+
+
+@pytest.mark.parametrize("uri", ["http://me:secret@127.0.0.1:9", "sqlite://me:secret@/nowhere/mlflow.db"])
+def test_no_message_gives_a_password_away(
+    tmp_path: Path, starter: Path, uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    with pytest.raises(ModelUnavailableError, match=r"registry \w+://me:\*+@") as raised:
+        opened(tmp_path, starter, tracking_uri=uri)
+    assert "secret" not in str(raised.value)
+
+
+def test_a_state_directory_that_cannot_be_used(tmp_path: Path, starter: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(ModelUnavailableError, match=r"STATE_DIR=.*/file/var: .*; set STATE_DIR to a dir"):
+        opened(tmp_path / "file" / "var", starter)
+    (tmp_path / "mlflow.db").write_text("no database, but text")
+    with pytest.raises(ModelUnavailableError, match=r"mlflow.db cannot be used .*make STATE_DIR writable"):
+        opened(tmp_path, starter)
 
 
 SERVE = """
@@ -162,6 +182,7 @@ print(*[name for name in ("sklearn", "skops") if name in sys.modules])
 def test_registering_and_serving_are_quiet_and_need_no_scikit_learn(tmp_path: Path, starter: Path) -> None:
     made = subprocess.run(
         [sys.executable, "-c", SERVE, str(tmp_path / "state"), str(starter)],
+        env={name: value for name, value in os.environ.items() if name not in DEFAULTS},
         capture_output=True,
         text=True,
         timeout=300,
