@@ -11,6 +11,7 @@ from typing import Final
 from alerting.rotating_file import FILES, MAX_BYTES, RotatingFile
 
 SAY_EVERY_SECONDS: Final = 60.0
+REMEDY: Final = "make LOG_DIR writable, with room on its disk"
 logger = logging.getLogger(__name__)
 
 
@@ -22,7 +23,7 @@ class LineFileStatus:
         name: the file's name.
         written: lines written.
         lost: lines that could not be written.
-        error: why the last write failed, None when it did not.
+        error: why the last write failed and what to do, None when it did not.
     """
 
     name: str
@@ -56,7 +57,7 @@ class LineFile:
             self._file.append(b"\n".join([*lines, b""]))
         except OSError as error:
             self._lost += len(lines)
-            self._error = str(error)
+            self._error = f"{error}; {REMEDY}"
             self._say()
         else:
             self._written += len(lines)

@@ -55,6 +55,7 @@ class Service:
         self.application_log.open()
         self.sink.start()
         self.worker.start()
+        logger.info("loading %s", self.settings.mlflow_model_name)
         self.loader.start()
         self.capture.start()
         self.report.start()

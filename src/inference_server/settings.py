@@ -179,9 +179,10 @@ def is_loopback(host: str) -> bool:
 
 
 def _explain(detail: ErrorDetails) -> str:
+    problem = detail["msg"].removeprefix("Value error, ")
     if not detail["loc"]:
-        return detail["msg"].removeprefix("Value error, ")
+        return problem
     field = str(detail["loc"][0])
     given = "" if field == "api_keys" else f"={detail['input']}"
     meaning = Settings.model_fields[field].description
-    return f"{field.upper()}{given}: {detail['msg']}. {field.upper()} is: {meaning}"
+    return f"{field.upper()}{given}: {problem}. {field.upper()} is: {meaning}"

@@ -28,7 +28,9 @@ def test_lost_lines_are_counted_and_said_once_in_a_while(
             file.append([b"one", b"two"])
     assert file.status().lost == 10
     assert "No space left" in str(file.status().error)
+    assert "make LOG_DIR writable" in str(file.status().error)
     assert len(caplog.records) == 1
+    assert "make LOG_DIR writable" in caplog.text
 
     path.unlink()
     file.append([b"three"])

@@ -77,6 +77,7 @@ def test_a_wrong_value_names_variable_value_and_expectation(
     with pytest.raises(ValueError, match=f"^{variable}={value}: .*{variable} is: ") as caught:
         load_settings()
     assert len(str(caught.value).splitlines()) == 1
+    assert "Value error" not in str(caught.value)
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.0.0.5", "sensor.example"])
