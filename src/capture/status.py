@@ -20,7 +20,8 @@ class MeterCounters:
         late: packets of flows that had already been emitted.
         ignored: packets no flow took, by reason.
         flows_opened: flows begun.
-        flows_dropped: flows of one packet that the dialect does not emit.
+        flows_dropped: flows never emitted: of one packet, where the dialect drops those, or lost with an
+            extractor's process that died.
         emitted: flows emitted, by end reason.
         flows_live: flows still open.
         emitted_early: provisional copies of flows that went on; not among `emitted`.

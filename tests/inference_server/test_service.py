@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from capture.interfaces import may_capture
+from helpers.extractor import extractor_tools
 from helpers.models import typical_flow
 from helpers.server import wait_until
 
@@ -143,3 +144,33 @@ def test_nothing_is_left_running(serve: Any) -> None:
     wait_until(
         lambda: not {"scoring", "sink", "minute-report"} & {t.name for t in threading.enumerate()} - before
     )
+
+
+@needs_capture
+def test_flows_of_the_other_extractor_are_scored_and_called_doubtful(
+    serve: Any, request: pytest.FixtureRequest, champion_state: Path, tmp_path: Path
+) -> None:
+    tools = champion_state / "tools"
+    tools.symlink_to(extractor_tools(request.config))
+    options = {"start_cicflowmeter": "true", "cic_interface": "lo", "log_negative_predictions": True}
+    try:
+        with serve(log_dir=tmp_path, capture_extractor="cicflowmeter", **options) as client:
+            with _connection() as ends:
+                port = _exchange(*ends)
+            wait_until(
+                lambda: client.get("/health").json()["capture"]["interfaces"][0]["counters"]["metered"]
+            )
+            health = client.get("/health").json()
+            time.sleep(1)
+    finally:
+        tools.unlink()
+    (line,) = _lines_of(tmp_path, port)
+    assert (line["src_ip"], line["protocol"], line["end_reason"]) == ("127.0.0.1", 6, "flush")
+    assert health["status"] == "degraded"
+    assert health["reasons"] == [
+        "the model reads dialect improved, live capture measures python-cicflowmeter: "
+        "the verdicts of captured flows are not what the model's card says; unset CAPTURE_EXTRACTOR"
+    ]
+    text = (tmp_path / "application.log").read_text()
+    assert "it is known that every length is that of the frame" in text
+    assert "as it was told to: verdicts are not what the model's card says" in text
