@@ -1,4 +1,4 @@
-"""Run everything at full length and say how it went: lint, all tests, the benchmarks.
+"""Run everything at full length and say how it went: lint, all tests, fuzzing, the benchmarks.
 
 make verify
 """
@@ -17,7 +17,9 @@ ROOT = Path(__file__).resolve().parent.parent
 STEPS = {
     "lint": ["make", "lint"],
     "tests, slow ones included": [sys.executable, "-m", "pytest", "-m", ""],
+    "fuzzing": [sys.executable, "tests/fuzz/run.py", "--seconds", "600"],
     "benchmarks/meter.py": [sys.executable, "benchmarks/meter.py"],
+    "benchmarks/memory.py": [sys.executable, "benchmarks/memory.py"],
 }
 
 

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import logging
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -56,3 +58,12 @@ def test_snaplen_cut_packets_are_metered_with_what_is_there(tmp_path: Path) -> N
     path = write_capture(tmp_path / "cut.pcap", pcap([udp(0, 600), udp(10, 600)], snaplen=100))
     (table,) = read_capture(path)
     assert table.column("totlen_fwd_pkts")[0] == 2 * (100 - 42)
+
+
+@pytest.mark.parametrize(("limit", "status"), [("500", 0), ("50", 1)])
+def test_the_memory_benchmark_holds_metering_to_its_limit(limit: str, status: int) -> None:
+    benchmark = Path(__file__).parents[2] / "benchmarks" / "memory.py"
+    command = [sys.executable, benchmark, "--megabytes", "6", "--limit", limit, "--dialect", "improved"]
+    answer = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert answer.returncode == status, answer.stderr
+    assert "20,979" in answer.stdout
