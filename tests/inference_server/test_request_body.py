@@ -20,6 +20,8 @@ from inference_server.request_body import parse_records, read_body
         (b"{", "not JSON"),
         (b"[" * 100_000, "not JSON"),
         (b"\xff\xfe{", "not JSON"),
+        (b'{"\\ud800": 1}', "not JSON.*surrogates not allowed"),
+        (b'{"label": "\\udfff"}', "not JSON.*surrogates not allowed"),
         (b"{}", "^No features provided$"),
         (b"[]", "^No features provided$"),
         (b'[{"a":1},{}]', "^No features provided$"),
