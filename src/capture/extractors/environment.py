@@ -130,7 +130,8 @@ def _cause(output: str) -> str:
     # Without a network pip ends by saying that there is no such package.
     unanswered = [line for line in lines if "Retrying" in line]
     if unanswered:
-        return f"the package index that pip is configured for does not answer: {unanswered[0]}"
+        why = unanswered[0].rpartition(">: ")[2].partition("')")[0]
+        return f"the package index that pip is configured for does not answer: {why}"
     errors = [line for line in lines if line.startswith("ERROR")] or lines
     return errors[-1] if errors else "no message"
 

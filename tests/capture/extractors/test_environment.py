@@ -52,8 +52,12 @@ def test_without_a_package_index_the_cause_is_told_and_nothing_is_left(
     monkeypatch.setenv("PIP_FIND_LINKS", "")
     monkeypatch.setenv("PIP_NO_CACHE_DIR", "1")
     monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
-    with pytest.raises(OSError, match="the package index that pip is configured for does not answer"):
+    with pytest.raises(OSError, match="cannot be made") as raised:
         make_environment(tmp_path)
+    assert str(raised.value) == (
+        "the environment of PyPI cicflowmeter cannot be made: the package index that pip is configured for "
+        "does not answer: Failed to establish a new connection: [Errno 111] Connection refused"
+    )
     assert list(tmp_path.iterdir()) == []
 
 
