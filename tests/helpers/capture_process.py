@@ -16,7 +16,6 @@ import time
 from pathlib import Path
 
 from capture.evidence import FiveTuple
-from capture.meter import FlowMeter
 from capture.options import CaptureOptions, OwnService
 from capture.rules import LiveRules
 from capture.sidecar import Sidecar
@@ -57,7 +56,8 @@ def main(interfaces: str, output: Path, given: str = "{}") -> None:
     }
     sys.stdout.write(json.dumps(answer))
     sys.stdout.flush()
-    write_parquet(concat_tables(tables or list(FlowMeter().flush())), output)
+    if tables:
+        write_parquet(concat_tables(tables), output)
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ class LiveRun:
     """One run of the sidecar; what it tells is there when the run is over.
 
     Attributes:
-        flows: what it emitted.
+        flows: what it emitted, None without any.
         interfaces: status of each interface after the stop.
         left_out: own connections of each interface.
         evidence: packets of evidence written.
@@ -73,7 +73,7 @@ def live_run(
         process.wait(30)
     told = json.loads(answer)
     run.interfaces, run.left_out, run.evidence = told["stopped"], told["left_out"], told["evidence"]
-    run.flows = read_parquet(output)
+    run.flows = read_parquet(output) if output.exists() else None
 
 
 def assert_identities(status: dict[str, Any]) -> None:
