@@ -36,11 +36,15 @@ TIMELESS = [name for name in COMMON_NAMES if not any(
 )]  # fmt: skip
 
 
+RELEASE = pytest.mark.parametrize("release", [None, pytest.param("0.5.0", marks=pytest.mark.slow)])
+"""What this Python gets from the package index, and the newer one."""
+
+
 @pytest.fixture
-def environment(request: pytest.FixtureRequest) -> Environment:
+def environment(request: pytest.FixtureRequest, release: str | None) -> Environment:
     if not may_capture():
         pytest.skip("capturing is not permitted here")
-    return extractor_environment(request.config)
+    return extractor_environment(request.config, release)
 
 
 class Wire:
@@ -106,10 +110,13 @@ def assert_identities(status: InterfaceStatus) -> None:
     )
 
 
+@RELEASE
 @pytest.mark.needs_netns
-def test_a_wire_gives_the_rows_of_its_captures(request: pytest.FixtureRequest, tmp_path: Path) -> None:
+def test_a_wire_gives_the_rows_of_its_captures(
+    request: pytest.FixtureRequest, release: str | None, tmp_path: Path
+) -> None:
     require_tools("tcpreplay")
-    tools = extractor_tools(request.config)
+    tools = extractor_tools(request.config, release)
     output = tmp_path / "flows.parquet"
     with network_namespace() as namespace:
         sensor = subprocess.Popen(
@@ -140,7 +147,7 @@ def test_a_wire_gives_the_rows_of_its_captures(request: pytest.FixtureRequest, t
     live = read_parquet(output)
     assert live.dialect == "python-cicflowmeter"
     assert set(live.end_reason.tolist()) == {EndReason.FLUSH}
-    environment = extractor_environment(request.config)
+    environment = extractor_environment(request.config, release)
     recorded = concat_tables([table for path in CAPTURES for table in measure_file(path, environment)])
     assert len(live) == len(recorded) == counters["emitted"]["flush"] > 20
     assert timeless(live) == timeless(recorded)
@@ -151,6 +158,7 @@ def timeless(table: FlowTable) -> list[tuple[object, ...]]:
     return sorted((table.source(row), int(table.src_port[row]), *values[row]) for row in range(len(table)))
 
 
+@RELEASE
 def test_stop_hands_open_flows_over_and_leaves_no_process(
     environment: Environment, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -170,6 +178,7 @@ def test_stop_hands_open_flows_over_and_leaves_no_process(
     assert "every length is that of the frame" in told
 
 
+@RELEASE
 def test_a_process_that_dies_is_started_again_and_its_flows_are_counted(
     environment: Environment, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -191,8 +200,10 @@ def test_a_process_that_dies_is_started_again_and_its_flows_are_counted(
 
 
 def test_the_process_ends_with_a_service_that_was_killed(
-    environment: Environment, request: pytest.FixtureRequest, tmp_path: Path
+    request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
+    if not may_capture():
+        pytest.skip("capturing is not permitted here")
     tools = extractor_tools(request.config)
     service = subprocess.Popen(
         [sys.executable, "-P", str(PROCESS), "lo", str(tmp_path / "flows.parquet"), str(tools)],
