@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -300,6 +302,12 @@ def test_cic_2017_counts_padding() -> None:
 )
 def test_what_is_ignored_and_why(frame: bytes, link: int, reason: Ignored) -> None:
     assert decoded(frame, link)[0] == reason
+
+
+def test_the_reasons_are_documented() -> None:
+    table = (Path(__file__).parents[2] / "docs" / "protocols.md").read_text()
+    reasons = [reason.name.lower() for reason in Ignored if reason is not Ignored.METERED]
+    assert [reason for reason in reasons if f"| `{reason}` |" not in table] == []
 
 
 def test_a_cut_tcp_header_leaves_the_host_pair() -> None:

@@ -60,7 +60,10 @@ def traffic_case(data: bytes) -> Case:
         ts = min(max(ts, 0), LATEST_US)
         frame, link = _linked(choices, _network(choices))
         frame = _corrupted(choices, frame)
-        captured = choices.below(len(frame) + 1) if choices.rarely() else len(frame)
+        captured = len(frame)
+        if choices.rarely():
+            # Mostly inside of the headers.
+            captured = min(choices.below(choices.pick((100, 100, len(frame) + 1))), len(frame))
         packets.append(HostilePacket(frame, captured, ts, link, choices.rarely()))
     return Case(dialect, live, max_flows, packets)
 
@@ -71,8 +74,7 @@ def _network(choices: Choices) -> bytes:
     if choices.below(2):
         src, dst = dst, src
     protocol, body = _transport(choices, src, dst)
-    shape = choices.below(8)
-    if shape == 7:
+    if choices.below(8) >= 6:
         return _unusual(choices, src, dst, protocol, body)
     return ip(src, dst, protocol, body)
 
