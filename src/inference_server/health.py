@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any, Final
 
+from capture.status import InterfaceStatus
 from flows.dialects import PYTHON
 from inference_server.live_capture import CaptureStatus
 from inference_server.status import ServiceStatus
@@ -19,6 +20,9 @@ def degraded_reasons(status: ServiceStatus, silence_seconds: float) -> list[str]
         f"capture on {interface.interface}: no packet for {interface.silent_seconds:.0f} s"
         for interface in status.capture.interfaces
         if interface.running and interface.silent_seconds > silence_seconds
+    ]
+    reasons += [
+        _oversized(interface) for interface in status.capture.interfaces if interface.frames.oversized
     ]
     measured = status.capture.dialect
     if status.scorer and status.capture.enabled and status.scorer.record.dialect != measured:
@@ -36,6 +40,14 @@ def degraded_reasons(status: ServiceStatus, silence_seconds: float) -> list[str]
     files = (*status.sink.files, status.application_log)
     reasons += [f"{file.name}: {file.lost} lines lost: {file.error}" for file in files if file.error]
     return reasons
+
+
+def _oversized(interface: InterfaceStatus) -> str:
+    remedy = interface.offload_cure or "turn off GRO and LRO of the card, or raise the interface's MTU"
+    return (
+        f"capture on {interface.interface}: {interface.frames.oversized} frames hold several segments that could "
+        f"not be split, which falsifies counts and lengths; to cure it: {remedy}"
+    )
 
 
 def missing_for_ready(status: ServiceStatus) -> list[str]:

@@ -7,7 +7,9 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from os import PathLike
 
+from capture.evidence import FiveTuple
 from capture.extractors.environment import find_environment
 from capture.extractors.sidecar import ExtractorSidecar
 from capture.interfaces import default_interface, may_capture
@@ -16,6 +18,7 @@ from capture.sidecar import Sidecar
 from capture.status import InterfaceStatus
 from flows.dialects import IMPROVED, PYTHON
 from flows.table import FlowTable
+from inference_server.capture_options import capture_options
 from inference_server.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -71,6 +74,12 @@ class LiveCapture:
         if self._sidecar:
             self._sidecar.stop(timeout)
 
+    def evidence(self, flow: FiveTuple, from_us: int, to_us: int, path: str | PathLike[str]) -> int:
+        """Write the packets kept of a flow; return how many, 0 also where none are kept."""
+        if not isinstance(self._sidecar, Sidecar):
+            return 0
+        return self._sidecar.evidence(flow, from_us, to_us, path)
+
     def status(self) -> CaptureStatus:
         """Return the state of every interface."""
         interfaces = self._sidecar.status() if self._sidecar else ()
@@ -89,7 +98,9 @@ def _sidecar(
     if settings.capture_extractor == "cicflowmeter":
         environment = find_environment(settings.tools_dir)
         return ExtractorSidecar(interfaces, hand_over, sensor=sensor, environment=environment)
-    return Sidecar(interfaces, hand_over, sensor=sensor, rules=live_rules(settings))
+    return Sidecar(
+        interfaces, hand_over, sensor=sensor, rules=live_rules(settings), options=capture_options(settings)
+    )
 
 
 def live_rules(settings: Settings) -> LiveRules:

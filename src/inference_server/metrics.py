@@ -23,6 +23,11 @@ COUNTERS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "packets_metered": ("Packets that a flow took.", ("interface",)),
     "packets_late": ("Packets of flows that had already been emitted.", ("interface",)),
     "packets_ignored": ("Packets that no flow took.", ("interface", "reason")),
+    "frames": ("Frames read; less those merged and with the segments, the packets.", ("interface",)),
+    "frames_above_mtu": ("Frames longer than the interface's MTU allows.", ("interface",)),
+    "frames_merged": ("Frames of several segments that were split.", ("interface",)),
+    "frames_oversized": ("Frames merged or above the MTU that could not be split.", ("interface",)),
+    "segments": ("What merged frames were split into.", ("interface",)),
     "kernel_drops": ("Packets the kernel dropped because the ring was full.", ("interface",)),
     "ring_freezes": ("How often the ring was full.", ("interface",)),
     "flows_opened": ("Flows begun; those emitted, dropped and live add up to it.", ("interface",)),
@@ -42,6 +47,8 @@ COUNTERS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
 }
 GAUGES: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "flows_live": ("Flows still open.", ("interface",)),
+    "evidence_packets": ("Recent packets kept in memory.", ("interface",)),
+    "evidence_bytes": ("Memory they take.", ("interface",)),
     "capture_running": ("1 when packets of the interface are being read.", ("interface",)),
     "capture_silent_seconds": ("Seconds since the last packet.", ("interface",)),
     "scoring_queue_flows": ("Flows of captures waiting to be scored.", ()),
@@ -147,6 +154,11 @@ def _capture_samples(status: InterfaceStatus) -> Iterable[Sample]:
     yield "packets_late", interface, counters.late
     for reason, packets in counters.ignored.items():
         yield "packets_ignored", (*interface, reason), packets
+    yield "frames", interface, status.frames.frames
+    yield "frames_above_mtu", interface, status.frames.above_mtu
+    yield "frames_merged", interface, status.frames.merged
+    yield "frames_oversized", interface, status.frames.oversized
+    yield "segments", interface, status.frames.segments
     yield "kernel_drops", interface, status.kernel_drops
     yield "ring_freezes", interface, status.ring_freezes
     yield "flows_opened", interface, counters.flows_opened
@@ -155,6 +167,9 @@ def _capture_samples(status: InterfaceStatus) -> Iterable[Sample]:
         yield "flows_emitted", (*interface, reason), flows
     yield "flows_emitted_early", interface, counters.emitted_early
     yield "flows_live", interface, counters.flows_live
+    if status.evidence:
+        yield "evidence_packets", interface, status.evidence.packets
+        yield "evidence_bytes", interface, status.evidence.bytes
     yield "capture_running", interface, float(status.running)
     yield "capture_silent_seconds", interface, status.silent_seconds
     thread = (f"capture-{status.interface}",)

@@ -66,6 +66,32 @@ class Settings(BaseSettings):
     cic_interface: Names = Field(
         (), description="comma list of interfaces to capture on; unset: that of the default route"
     )
+    capture_filter: str = Field(
+        "",
+        description="capture only what this expression of pcap-filter(7) matches, such as `not host 10.0.0.5`; "
+        "needs libpcap; unset: everything",
+    )
+    capture_own_traffic: bool = Field(
+        False,
+        description="true or false; false leaves out PORT on the loopback interface, and TCP between this host "
+        "and the addresses and ports of MLFLOW_TRACKING_URI, MLFLOW_S3_ENDPOINT_URL and AWS_ENDPOINT_URL "
+        "(also _S3, _SNS, _SQS); requests to the API from other machines are captured",
+    )
+    capture_promiscuous: bool = Field(
+        True, description="true or false; true also captures frames that are addressed to other machines"
+    )
+    capture_snaplen: int = Field(
+        262_144,
+        ge=96,
+        le=262_144,
+        description="bytes of each packet kept as evidence, 96 to 262144; flows are always measured on whole "
+        "packets, whose lengths are features",
+    )
+    evidence_mb: int = Field(
+        256,
+        ge=0,
+        description="megabytes of memory for the most recent packets, of all interfaces together; 0: none",
+    )
     capture_silence_seconds: float = Field(
         300.0, gt=0, description="seconds without a packet after which `/health` says degraded, more than 0"
     )

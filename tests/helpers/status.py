@@ -7,7 +7,8 @@ from typing import Any
 
 from alerting.line_file import LineFileStatus
 from alerting.sink import SinkStatus
-from capture.status import InterfaceStatus, MeterCounters
+from capture.evidence import EvidenceStatus
+from capture.status import FrameCounters, InterfaceStatus, MeterCounters
 from detection.worker import WorkerCounters
 from inference_server.live_capture import CaptureStatus
 from inference_server.status import ServiceStatus
@@ -32,6 +33,14 @@ INTERFACE = InterfaceStatus(
     ring_freezes=1,
     silent_seconds=0.5,
     restarts=0,
+    flows_shed=0,
+    frames=FrameCounters(frames=98, above_mtu=1, merged=1, segments=3, oversized=0),
+    splits_merged=True,
+    offloads={"gro": True, "lro": False},
+    offload_cure="ethtool -K eth0 gro off",
+    packet_filter="not port 22",
+    left_out=("TCP port 8000 on this interface (PORT)",),
+    evidence=EvidenceStatus(packets=50, bytes=5000, limit_bytes=1 << 20, oldest_us=1_767_603_600_000_000),
 )
 WORKER = WorkerCounters(
     handed_over=30,

@@ -7,6 +7,7 @@ import orjson
 import pytest
 
 from alerting.line_file import LineFileStatus
+from capture.status import FrameCounters
 from flows.schema import COMMON_NAMES
 from helpers.models import make_record, make_scorer
 from helpers.status import INTERFACE, SINK, make_status
@@ -32,6 +33,9 @@ def test_all_well() -> None:
     assert body["capture"]["silence_limit_seconds"] == 300
     assert (body["scoring"]["waiting"], body["scoring"]["capacity"]) == (13, 64)
     assert (body["sink"]["queued"], body["sink"]["capacity"]) == (0, 100)
+    assert body["capture"]["interfaces"][0]["offload_cure"] == "ethtool -K eth0 gro off"
+    assert body["capture"]["interfaces"][0]["frames"]["segments"] == 3
+    assert body["capture"]["interfaces"][0]["evidence"]["packets"] == 50
     assert {"source": "sidecar", "label": "Portscan", "flows": 2} in body["sink"]["verdicts"]
 
 
@@ -63,6 +67,16 @@ def test_what_keeps_it_from_being_ready_is_degraded_too(changes: dict[str, Any],
             {"capture": replace(_capture(), dialect="python-cicflowmeter")},
             "the model reads dialect improved, live capture measures python-cicflowmeter: "
             "the verdicts of captured flows are not what the model's card says; unset CAPTURE_EXTRACTOR",
+        ),
+        (
+            {"capture": _capture(frames=FrameCounters(frames=9, oversized=4))},
+            "capture on eth0: 4 frames hold several segments that could not be split, which falsifies counts "
+            "and lengths; to cure it: ethtool -K eth0 gro off",
+        ),
+        (
+            {"capture": _capture(frames=FrameCounters(frames=9, oversized=4), offload_cure=None)},
+            "capture on eth0: 4 frames hold several segments that could not be split, which falsifies counts "
+            "and lengths; to cure it: turn off GRO and LRO of the card, or raise the interface's MTU",
         ),
         ({"scoring_running": False}, "the scoring thread is dead"),
         ({"sink": replace(SINK, running=False)}, "the sink thread is dead"),

@@ -47,6 +47,8 @@ def test_identities_hold() -> None:
     assert total("packets_total") == sum(
         map(total, ("packets_metered_total", "packets_late_total", "packets_ignored_total"))
     )
+    split = total("segments_total") - total("frames_merged_total")
+    assert total("packets_total") == total("frames_total") + split
     assert total("flows_opened_total") == sum(
         map(total, ("flows_emitted_total", "flows_dropped_total", "flows_live"))
     )
