@@ -1,4 +1,4 @@
-"""Writes what is generated: openapi.yaml, docs/settings.md, docs/metrics.md."""
+"""Writes what is generated: openapi.yaml, docs/settings.md, docs/metrics.md, docs/features.md."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from pathlib import Path
 
 import yaml
 
+from flows.features_table import features_markdown
 from inference_server.main import create_app
 from inference_server.metrics_table import metrics_markdown
 from inference_server.settings_table import settings_markdown
@@ -23,6 +24,7 @@ def generated() -> dict[Path, str]:
         ROOT / "openapi.yaml": openapi_yaml(),
         ROOT / "docs" / "settings.md": settings_markdown(),
         ROOT / "docs" / "metrics.md": metrics_markdown(),
+        ROOT / "docs" / "features.md": features_markdown(),
     }
 
 
