@@ -222,9 +222,7 @@ def _wanted(flow: FiveTuple) -> Records:
 class EvidenceStore:
     """The most recent frames of one interface. One thread may write; any may read."""
 
-    def __init__(
-        self, limit_bytes: int, *, snaplen: int = WHOLE_PACKETS, dialect: str = IMPROVED
-    ) -> None:
+    def __init__(self, limit_bytes: int, *, snaplen: int = WHOLE_PACKETS, dialect: str = IMPROVED) -> None:
         """Reserve the memory; the system gives it when it is first written.
 
         Args:

@@ -45,8 +45,8 @@ def degraded_reasons(status: ServiceStatus, silence_seconds: float) -> list[str]
 def _oversized(interface: InterfaceStatus) -> str:
     remedy = interface.offload_cure or "turn off GRO and LRO of the card, or raise the interface's MTU"
     return (
-        f"capture on {interface.interface}: {interface.frames.oversized} frames hold several segments that could "
-        f"not be split, which falsifies counts and lengths; to cure it: {remedy}"
+        f"capture on {interface.interface}: {interface.frames.oversized} frames hold several segments that "
+        f"could not be split, which falsifies counts and lengths; to cure it: {remedy}"
     )
 
 

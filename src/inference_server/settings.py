@@ -68,13 +68,13 @@ class Settings(BaseSettings):
     )
     capture_filter: str = Field(
         "",
-        description="capture only what this expression of pcap-filter(7) matches, such as `not host 10.0.0.5`; "
-        "needs libpcap; unset: everything",
+        description="capture only what this expression of pcap-filter(7) matches, such as "
+        "`not host 10.0.0.5`; needs libpcap; unset: everything",
     )
     capture_own_traffic: bool = Field(
         False,
-        description="true or false; false leaves out PORT on the loopback interface, and TCP between this host "
-        "and the addresses and ports of MLFLOW_TRACKING_URI, MLFLOW_S3_ENDPOINT_URL and AWS_ENDPOINT_URL "
+        description="true or false; false leaves out PORT on the loopback interface, and TCP between this "
+        "host and the addresses and ports of MLFLOW_TRACKING_URI, MLFLOW_S3_ENDPOINT_URL and AWS_ENDPOINT_URL "
         "(also _S3, _SNS, _SQS); requests to the API from other machines are captured",
     )
     capture_promiscuous: bool = Field(
