@@ -7,10 +7,7 @@ from collections import Counter
 
 import numpy as np
 
-from flows.labels import BY_CODE
-from flows.verdicts import INSUFFICIENT, Verdicts
-
-BENIGN = "benign"
+from flows.verdicts import INSUFFICIENT, Verdicts, verdict_name
 
 
 class VerdictCounts:
@@ -28,7 +25,7 @@ class VerdictCounts:
             if insufficient:
                 self._counts[source, INSUFFICIENT] += insufficient
             for code, count in zip(codes.tolist(), counts.tolist(), strict=True):
-                self._counts[source, BY_CODE[code].name if code else BENIGN] += count
+                self._counts[source, verdict_name(code)] += count
 
     def snapshot(self) -> dict[tuple[str, str], int]:
         """Return flows by (source, label)."""

@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -23,6 +24,11 @@ DEFAULTS: Final = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
 }
 PASSWORD: Final = "********"
+
+
+def embedded_uri(state_dir: Path) -> str:
+    """Return the tracking URI of the registry embedded below a state directory."""
+    return f"sqlite:///{state_dir.resolve()}/mlflow.db"
 
 
 def without_passwords(text: str) -> str:

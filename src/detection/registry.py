@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from detection.mlflow_client import open_client, registry_errors, without_passwords
+from detection.mlflow_client import embedded_uri, open_client, registry_errors, without_passwords
 from detection.model_uri import ModelUri, parse_model_uri
 from detection.package import SERVED_FILES, load_package
 from detection.registration import register_package
@@ -22,11 +22,6 @@ STARTER_NAME: Final = "ml-ids"
 STARTER_ALIAS: Final = "champion"
 
 logger = logging.getLogger(__name__)
-
-
-def embedded_uri(state_dir: Path) -> str:
-    """Return the tracking URI of the registry embedded below a state directory."""
-    return f"sqlite:///{state_dir.resolve()}/mlflow.db"
 
 
 def open_champion(

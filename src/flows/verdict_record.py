@@ -18,7 +18,7 @@ from flows.labels import BY_CODE
 from flows.schema import BY_NAME
 from flows.table import EndReason, FlowTable
 from flows.times import rfc3339
-from flows.verdicts import INSUFFICIENT, Verdicts
+from flows.verdicts import INSUFFICIENT, Verdicts, verdict_name
 
 _END_REASONS: Final = {reason.value: reason.name.lower() for reason in EndReason}
 # Ten thousand addresses repeat within most batches and between them.
@@ -112,8 +112,12 @@ def _class_of(code: int, insufficient: bool) -> dict[str, Any]:
     if insufficient:
         return {"prediction": code, "label": INSUFFICIENT, "family": None, "technique": None}
     label = BY_CODE[code]
-    name = label.name if code else "benign"
-    return {"prediction": code, "label": name, "family": label.family, "technique": label.technique or None}
+    return {
+        "prediction": code,
+        "label": verdict_name(code),
+        "family": label.family,
+        "technique": label.technique or None,
+    }
 
 
 def _features(table: FlowTable) -> list[dict[str, Any]]:

@@ -10,7 +10,13 @@ from numpy.typing import NDArray
 
 from flows.labels import BY_CODE
 
+BENIGN: Final = "benign"
 INSUFFICIENT: Final = "insufficient"
+
+
+def verdict_name(code: int) -> str:
+    """Return what a verdict of a class code is called: the class's name, or `benign`."""
+    return BY_CODE[code].name if code else BENIGN
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +52,7 @@ class Verdicts:
 
     def label(self, row: int) -> str:
         """Return the name of a row's verdict: a class name, `benign` or `insufficient`."""
-        if self.insufficient[row]:
-            return INSUFFICIENT
-        code = int(self.code[row])
-        return "benign" if code == 0 else BY_CODE[code].name
+        return INSUFFICIENT if self.insufficient[row] else verdict_name(int(self.code[row]))
 
     def take(self, rows: NDArray[Any] | slice) -> Verdicts:
         """Return the rows chosen by a mask, indices or a slice."""

@@ -9,10 +9,9 @@ from prometheus_client import CollectorRegistry, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from alerting.verdict_counts import BENIGN
 from capture.status import InterfaceStatus
 from detection.worker import WorkerCounters
-from flows.verdicts import INSUFFICIENT
+from flows.verdicts import BENIGN, INSUFFICIENT
 from inference_server.status import ServiceStatus
 
 PREFIX: Final = "mlids_"

@@ -8,9 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Final, Self
 
-from alerting.verdict_counts import BENIGN
 from detection.worker import WorkerCounters
-from flows.verdicts import INSUFFICIENT
+from flows.verdicts import BENIGN, INSUFFICIENT
 from inference_server.status import ServiceStatus
 
 INTERVAL_SECONDS: Final = 60.0

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 import time
+from functools import partial
 from typing import Any, Final
 
 from alerting.prediction_log import PredictionLog
 from alerting.sink import Sink
-from detection.registry import open_champion
 from detection.scorer import Scorer
 from detection.worker import ScoringWorker
 from flows.dialects import IMPROVED
@@ -17,6 +17,7 @@ from flows.verdicts import Verdicts
 from inference_server import demo
 from inference_server.application_log import ApplicationLog
 from inference_server.auth import KeyCheck
+from inference_server.champion import configured_champion
 from inference_server.health import health_body, missing_for_ready
 from inference_server.live_capture import LiveCapture, captured_dialect
 from inference_server.metrics import Metrics
@@ -40,7 +41,7 @@ class Service:
         self.sink = Sink(PredictionLog(settings.log_dir, negatives=settings.log_negative_predictions))
         # Choosing an extractor of another dialect is the consent to score its flows.
         self.worker = ScoringWorker(self._scored, also_scored={captured_dialect(settings)} - {IMPROVED})
-        self.loader = ModelLoader(self._load_model, self._serve)
+        self.loader = ModelLoader(partial(configured_champion, settings), self._serve)
         self.capture = LiveCapture(settings, self.worker.hand_over)
         self.demo = demo.Demo(settings, self.worker)
         self.report = MinuteReport(self.status)
@@ -95,14 +96,6 @@ class Service:
 
     def _scored(self, table: FlowTable, verdicts: Verdicts) -> None:
         self.sink.put(table, verdicts, demo.SENSOR if table.sensor == demo.SENSOR else SIDECAR)
-
-    def _load_model(self) -> Scorer:
-        return open_champion(
-            tracking_uri=self.settings.mlflow_tracking_uri,
-            state_dir=self.settings.state_dir,
-            model_uri=self.settings.mlflow_model_name,
-            register_starter=self.settings.register_starter,
-        )
 
     def _serve(self, scorer: Scorer) -> None:
         self.worker.scorer = scorer

@@ -14,6 +14,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from capture.rules import LiveRules
+from detection.mlflow_client import embedded_uri
 from detection.model_uri import parse_model_uri
 
 Names = Annotated[tuple[str, ...], NoDecode]
@@ -173,7 +174,7 @@ class Settings(BaseSettings):
     @property
     def tracking_uri(self) -> str:
         """The registry's address; the embedded one's when none is set."""
-        return self.mlflow_tracking_uri or f"sqlite:///{self.state_dir / 'mlflow.db'}"
+        return self.mlflow_tracking_uri or embedded_uri(self.state_dir)
 
 
 def load_settings(**overrides: Any) -> Settings:

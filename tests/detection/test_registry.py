@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from detection.mlflow_client import DEFAULTS, open_client
+from detection.mlflow_client import DEFAULTS, embedded_uri, open_client
 from detection.package import MODEL
 from detection.registration import register_package
-from detection.registry import embedded_uri, open_champion
+from detection.registry import open_champion
 from detection.scorer import ModelUnavailableError, Scorer
 from helpers.models import make_package, make_record, typical_table
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from detection.mlflow_client import open_client
+from detection.mlflow_client import embedded_uri, open_client
 from detection.registration import register_package
-from detection.registry import embedded_uri
 from helpers.models import make_package
 
 

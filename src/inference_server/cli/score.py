@@ -12,11 +12,11 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from detection.registry import open_champion
 from detection.scorer import ModelUnavailableError, Scorer
 from flows.csv_files import read_csv
 from flows.parquet_files import read_parquet
 from flows.table import FlowTable
+from inference_server.champion import configured_champion
 from inference_server.cli.reading import ReadingBar, ahead, one_line_errors, output_format, whole_file
 from inference_server.cli.verdict_files import label_names, open_verdict_file
 from inference_server.settings import export_library_variables, load_settings
@@ -60,12 +60,7 @@ def _champion() -> Scorer:
     settings = load_settings()
     export_library_variables()
     try:
-        return open_champion(
-            tracking_uri=settings.mlflow_tracking_uri,
-            state_dir=settings.state_dir,
-            model_uri=settings.mlflow_model_name,
-            register_starter=settings.register_starter,
-        )
+        return configured_champion(settings)
     except ModelUnavailableError as error:
         raise ValueError(str(error)) from None
 

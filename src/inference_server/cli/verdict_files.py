@@ -13,10 +13,9 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from flows.address_columns import address_texts
-from flows.labels import BY_CODE
 from flows.table import UNKNOWN_PORT, UNKNOWN_PROTOCOL, UNKNOWN_TIME, FlowTable
 from flows.verdict_record import verdict_records
-from flows.verdicts import INSUFFICIENT, Verdicts
+from flows.verdicts import INSUFFICIENT, Verdicts, verdict_name
 
 SCHEMA: Final = pa.schema(
     [
@@ -130,6 +129,5 @@ def label_names(verdicts: Verdicts) -> pa.Array:
     """Return the n labels: a class name, `benign` or `insufficient`."""
     unjudged = -1
     codes, where = np.unique(np.where(verdicts.insufficient, unjudged, verdicts.code), return_inverse=True)
-    spelled = {unjudged: INSUFFICIENT, 0: "benign"}
-    names = [spelled.get(code) or BY_CODE[code].name for code in codes.tolist()]
+    names = [INSUFFICIENT if code == unjudged else verdict_name(code) for code in codes.tolist()]
     return pa.array(names, pa.string()).take(pa.array(where))
