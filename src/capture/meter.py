@@ -26,6 +26,7 @@ from capture.layout import (
     Rule,
     records,
 )
+from capture.options import LIVE_FLOWS
 from capture.retransmission import GENERATION_SLOTS
 from capture.rules import EARLY_AGES, MICROSECONDS, LiveRules
 from capture.status import MeterCounters
@@ -33,7 +34,6 @@ from flows.dialects import IMPROVED
 from flows.table import EndReason, FlowTable
 
 OUTPUT_FLOWS: Final = 4096
-LIVE_FLOWS: Final = 262_144
 FILE_FLOWS_START: Final = 65_536
 FILE_FLOWS_LIMIT: Final = 4_194_304
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 WHOLE_PACKETS: Final = 262_144
+LIVE_FLOWS: Final = 262_144
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,7 @@ class CaptureOptions:
         promiscuous: also take frames that are addressed to other machines.
         snaplen: bytes of each frame kept as evidence. The meter always sees whole frames: lengths are
             features.
+        max_flows: flows kept at once, of each interface; when full, long silent ones end early.
         evidence_bytes: memory for the most recent packets, of all interfaces together; 0: none.
     """
 
@@ -25,6 +27,7 @@ class CaptureOptions:
     own_traffic: tuple[OwnService, ...] = ()
     promiscuous: bool = True
     snaplen: int = WHOLE_PACKETS
+    max_flows: int = LIVE_FLOWS
     evidence_bytes: int = 0
 
 

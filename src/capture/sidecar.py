@@ -53,7 +53,9 @@ class InterfaceCapture:
         self.evidence = evidence
         self._hand_over = hand_over
         self._options = options
-        self._meter = FlowMeter(live_rules=rules, sensor=sensor, interface=interface)
+        self._meter = FlowMeter(
+            live_rules=rules, max_flows=options.max_flows, sensor=sensor, interface=interface
+        )
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"capture-{interface}", daemon=True)
         self._running = False

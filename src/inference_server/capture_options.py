@@ -28,6 +28,7 @@ def capture_options(settings: Settings) -> CaptureOptions:
         own_traffic=() if settings.capture_own_traffic else tuple(own_services(settings)),
         promiscuous=settings.capture_promiscuous,
         snaplen=settings.capture_snaplen,
+        max_flows=settings.capture_max_flows,
         evidence_bytes=settings.evidence_mb * _MEGABYTE,
     )
 

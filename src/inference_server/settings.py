@@ -13,6 +13,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from capture.options import LIVE_FLOWS
 from capture.rules import LiveRules
 from detection.mlflow_client import embedded_uri
 from detection.model_uri import parse_model_uri
@@ -87,6 +88,12 @@ class Settings(BaseSettings):
         le=262_144,
         description="bytes of each packet kept as evidence, 96 to 262144; flows are always measured on whole "
         "packets, whose lengths are features",
+    )
+    capture_max_flows: int = Field(
+        LIVE_FLOWS,
+        ge=1024,
+        description="flows kept at once on each interface, 640 bytes each, at least 1024; when full, the longest "
+        "silent ones end early",
     )
     evidence_mb: int = Field(
         256,

@@ -19,15 +19,21 @@ def test_defaults_take_all_but_the_api_on_loopback() -> None:
         own_traffic=(OwnService("PORT", 8000),),
         promiscuous=True,
         snaplen=262_144,
+        max_flows=262_144,
         evidence_bytes=256 << 20,
     )
 
 
 def test_every_setting_arrives() -> None:
     settings = Settings(
-        capture_filter="tcp", capture_promiscuous=False, capture_snaplen=128, evidence_mb=0, port=0
+        capture_filter="tcp",
+        capture_promiscuous=False,
+        capture_snaplen=128,
+        capture_max_flows=2048,
+        evidence_mb=0,
+        port=0,
     )
-    assert capture_options(settings) == CaptureOptions("tcp", (), False, 128, 0)
+    assert capture_options(settings) == CaptureOptions("tcp", (), False, 128, 2048, 0)
 
 
 def test_services_that_are_named_by_address_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
