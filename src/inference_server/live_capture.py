@@ -76,9 +76,7 @@ class LiveCapture:
 
     def evidence(self, flow: FiveTuple, from_us: int, to_us: int, path: str | PathLike[str]) -> int:
         """Write the packets kept of a flow; return how many, 0 also where none are kept."""
-        if not isinstance(self._sidecar, Sidecar):
-            return 0
-        return self._sidecar.evidence(flow, from_us, to_us, path)
+        return self._sidecar.evidence(flow, from_us, to_us, path) if self._sidecar else 0
 
     def status(self) -> CaptureStatus:
         """Return the state of every interface."""
@@ -94,13 +92,13 @@ def captured_dialect(settings: Settings) -> str:
 def _sidecar(
     settings: Settings, interfaces: Sequence[str], hand_over: Callable[[FlowTable], int]
 ) -> Sidecar | ExtractorSidecar:
-    sensor = settings.sensor_id
+    sensor, options = settings.sensor_id, capture_options(settings)
     if settings.capture_extractor == "cicflowmeter":
         environment = find_environment(settings.tools_dir)
-        return ExtractorSidecar(interfaces, hand_over, sensor=sensor, environment=environment)
-    return Sidecar(
-        interfaces, hand_over, sensor=sensor, rules=live_rules(settings), options=capture_options(settings)
-    )
+        return ExtractorSidecar(
+            interfaces, hand_over, sensor=sensor, environment=environment, options=options
+        )
+    return Sidecar(interfaces, hand_over, sensor=sensor, rules=live_rules(settings), options=options)
 
 
 def live_rules(settings: Settings) -> LiveRules:

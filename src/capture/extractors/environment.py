@@ -36,9 +36,9 @@ class Environment:
     release: str
     python: Path
 
-    def command(self, mode: str, source: str) -> list[str]:
-        """Return the command that measures an interface (`live`) or a capture (`file`)."""
-        return [str(self.python), "-I", str(_WORKER), mode, source]
+    def command(self, *arguments: str) -> list[str]:
+        """Return the command that runs the worker with its arguments."""
+        return [str(self.python), "-I", str(_WORKER), *arguments]
 
 
 def default_release() -> str:

@@ -19,13 +19,12 @@ _COMPLAINTS: Final = 20
 class ExtractorProcess:
     """A running worker. It ends with its parent, however that ends: its input does."""
 
-    def __init__(self, environment: Environment, mode: str, source: str) -> None:
+    def __init__(self, environment: Environment, *arguments: str) -> None:
         """Start it.
 
         Args:
             environment: where cicflowmeter is installed.
-            mode: `live` or `file`.
-            source: the interface, or the capture's path.
+            arguments: the worker's: `file` and a path, or `live`, an interface and how to open it.
 
         Raises:
             OSError: it cannot be started.
@@ -33,12 +32,12 @@ class ExtractorProcess:
         self._problem: str | None = None
         self._complaints: deque[str] = deque(maxlen=_COMPLAINTS)
         self._process = subprocess.Popen(
-            environment.command(mode, source),
+            environment.command(*arguments),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )
-        self._listener = threading.Thread(target=self._listen, name=f"extractor-{source}-stderr", daemon=True)
+        self._listener = threading.Thread(target=self._listen, name="extractor-stderr", daemon=True)
         self._listener.start()
 
     @property

@@ -10,12 +10,16 @@ from collections.abc import Sequence
 from os import PathLike
 from typing import Any, Final
 
+import orjson
+
 from capture.evidence import FiveTuple, write_evidence
 from capture.extractors.defects import known_defects
 from capture.extractors.environment import Environment
+from capture.extractors.packet_program import packet_program
 from capture.extractors.process import ExtractorProcess
 from capture.extractors.records import FlowReader
 from capture.interfaces import check_interface
+from capture.options import CaptureOptions
 from capture.sidecar import PERMISSION_HINT, HandOver
 from capture.status import InterfaceStatus, MeterCounters
 
@@ -84,9 +88,19 @@ class _Tally:
 class InterfaceExtractor:
     """One interface, the process that measures it, and the thread that reads and restarts that process."""
 
-    def __init__(self, interface: str, hand_over: HandOver, *, environment: Environment, sensor: str) -> None:
+    def __init__(
+        self,
+        interface: str,
+        hand_over: HandOver,
+        *,
+        sensor: str,
+        environment: Environment,
+        options: CaptureOptions,
+    ) -> None:
         """Prepare it; `start` starts the process."""
         self.interface = interface
+        self._options = options
+        self._left_out: tuple[str, ...] = ()
         self._hand_over = hand_over
         self._environment = environment
         self._reader = FlowReader(environment.release, sensor, interface)
@@ -137,6 +151,8 @@ class InterfaceExtractor:
             silent_seconds=time.monotonic() - self._last_packet,
             restarts=self._restarts,
             flows_shed=self._flows_shed,
+            packet_filter=self._options.packet_filter,
+            left_out=self._left_out,
         )
 
     def _run(self) -> None:
@@ -159,7 +175,12 @@ class InterfaceExtractor:
         """Run one process to its end; return why it failed, None when it did not."""
         try:
             check_interface(self.interface)
-            process = ExtractorProcess(self._environment, "live", self.interface)
+            program = packet_program(self.interface, self._options)
+            self._left_out = tuple(map(str, program.left_out))
+            opening = orjson.dumps(program.as_json()).decode()
+            process = ExtractorProcess(self._environment, "live", self.interface, opening)
+        except PermissionError:
+            return PERMISSION_HINT
         except (OSError, ValueError) as error:
             return str(error)
         self._process = process
@@ -207,7 +228,13 @@ class ExtractorSidecar:
     """All interfaces of this sensor, measured by PyPI cicflowmeter; used as `capture.sidecar.Sidecar` is."""
 
     def __init__(
-        self, interfaces: Sequence[str], hand_over: HandOver, *, sensor: str, environment: Environment
+        self,
+        interfaces: Sequence[str],
+        hand_over: HandOver,
+        *,
+        sensor: str,
+        environment: Environment,
+        options: CaptureOptions | None = None,
     ) -> None:
         """Prepare the processes.
 
@@ -217,10 +244,18 @@ class ExtractorSidecar:
                 how many flows it shed.
             sensor: name that the flows carry.
             environment: where cicflowmeter is installed.
+            options: what is taken from the wire; its snaplen, limit of flows and evidence are not used.
         """
         self._release = environment.release
         self._extractors = [
-            InterfaceExtractor(name, hand_over, environment=environment, sensor=sensor) for name in interfaces
+            InterfaceExtractor(
+                name,
+                hand_over,
+                sensor=sensor,
+                environment=environment,
+                options=options or CaptureOptions(),
+            )
+            for name in interfaces
         ]
 
     def start(self) -> None:

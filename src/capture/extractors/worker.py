@@ -1,6 +1,6 @@
 """The process in which PyPI cicflowmeter's own flow session measures packets.
 
-    python -I worker.py live INTERFACE
+    python -I worker.py live INTERFACE '{"instructions": [[6, 0, 0, 262144]], "promiscuous": true}'
     python -I worker.py file CAPTURE
 
 The interpreter of the extractor's environment runs this file; nothing imports it. Each line of its output
@@ -10,15 +10,18 @@ are still open and ends.
 
 from __future__ import annotations
 
+import ctypes
 import json
 import math
 import os
 import select
 import signal
+import socket
 import struct
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable
 from importlib.metadata import version
 from typing import Any, Final
 
@@ -37,6 +40,7 @@ KEPT_PACKETS: Final = 100_000
 LONG_SECONDS: Final = 90
 """The session ends flows of this duration, and those that were silent for 240 s."""
 
+_SO_ATTACH_FILTER: Final = 26
 _SOL_PACKET: Final = 263
 _PACKET_STATISTICS: Final = 6
 _PACKET_IGNORE_OUTGOING: Final = 23
@@ -156,10 +160,20 @@ class Session:
         )
 
 
-def live(interface: str, session: Session, channel: Channel) -> None:
-    """Measure an interface until the input ends."""
+def live(session: Session, channel: Channel, interface: str, opening: str) -> None:
+    """Measure an interface until the input ends.
+
+    Args:
+        session: takes the packets.
+        channel: tells the parent.
+        interface: its name.
+        opening: JSON, the filter's instructions and whether to be promiscuous.
+    """
     conf.bufsize = RECEIVE_BUFFER
-    sniffer = resolve_iface(interface).l2listen()(type=ETH_P_ALL, iface=interface)
+    wanted = json.loads(opening)
+    socket_class = resolve_iface(interface).l2listen()
+    sniffer = socket_class(type=ETH_P_ALL, iface=interface, promisc=wanted["promiscuous"])
+    _attach(sniffer.ins, wanted["instructions"])
     if interface == _LOOPBACK:
         # Loopback shows every packet once leaving and once arriving.
         sniffer.ins.setsockopt(_SOL_PACKET, _PACKET_IGNORE_OUTGOING, 1)
@@ -187,13 +201,19 @@ def live(interface: str, session: Session, channel: Channel) -> None:
     session.send_status(drops)
 
 
-def file(path: str, session: Session, channel: Channel) -> None:
+def file(session: Session, channel: Channel, path: str) -> None:
     """Measure a capture file."""
     channel.send("ready", release=version("cicflowmeter"))
     for packet in PcapReader(path):
         session.take(packet)
     session.end_all("flush")
     session.send_status()
+
+
+def _attach(packet_socket: Any, instructions: list[list[int]]) -> None:
+    code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *step) for step in instructions))
+    program = struct.pack("HxxxxxxP", len(instructions), ctypes.addressof(code))
+    packet_socket.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, program)
 
 
 def _drain(sniffer: Any, session: Session) -> None:
@@ -228,15 +248,15 @@ def _plain(value: Any) -> Any:
     return "NaN" if math.isnan(number) else ("Infinity" if number > 0 else "-Infinity")
 
 
-def main(mode: str, source: str) -> int:
+def main(mode: str, *arguments: str) -> int:
     """Run until the end of the input or of the file; return the exit code."""
     # The end of the input ends this process, so that Ctrl-C in a terminal loses no flow.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     channel = Channel()
     try:
-        session = Session(channel)
-        {"live": live, "file": file}[mode](source, session, channel)
+        measure: Callable[..., None] = live if mode == "live" else file
+        measure(Session(channel), channel, *arguments)
     except BrokenPipeError:
         return 1
     except Exception as error:

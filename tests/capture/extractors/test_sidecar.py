@@ -20,6 +20,7 @@ from capture.extractors.comparison import measure_file
 from capture.extractors.environment import Environment
 from capture.extractors.sidecar import ExtractorSidecar
 from capture.interfaces import may_capture
+from capture.options import CaptureOptions, OwnService
 from capture.status import InterfaceStatus
 from flows.parquet_files import read_parquet
 from flows.schema import COMMON_NAMES
@@ -217,6 +218,36 @@ def test_the_process_ends_with_a_service_that_was_killed(
     service.kill()
     service.communicate(timeout=30)
     wait_until(lambda: not alive(pid))
+
+
+@RELEASE
+def test_filter_and_own_traffic_are_those_of_the_settings(environment: Environment) -> None:
+    tables: list[FlowTable] = []
+    with (
+        socket.create_server(("127.0.0.1", 0)) as own,
+        socket.create_server(("127.0.0.1", 0)) as other,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagrams,
+    ):
+        options = CaptureOptions(packet_filter="tcp", own_traffic=(OwnService("PORT", own.getsockname()[1]),))
+
+        def keep(table: FlowTable) -> int:
+            tables.append(table)
+            return 0
+
+        sidecar = ExtractorSidecar(["lo"], keep, sensor="t", environment=environment, options=options)
+        sidecar.start()
+        wait_until(lambda: sidecar.status()[0].running)
+        datagrams.sendto(b"x", other.getsockname())
+        for server in (own, other):
+            socket.create_connection(server.getsockname()).close()
+        wait_until(lambda: sidecar.status()[0].counters.metered)
+        time.sleep(1)
+        sidecar.stop(20)
+        status = sidecar.status()[0]
+        ports = concat_tables(tables).dst_port.tolist()
+        assert (ports.count(other.getsockname()[1]), ports.count(own.getsockname()[1])) == (1, 0)
+        assert set(concat_tables(tables).protocol.tolist()) == {6}
+    assert (status.packet_filter, len(status.left_out)) == ("tcp", 1)
 
 
 def test_an_unknown_interface_is_told_and_tried_again() -> None:
