@@ -132,6 +132,9 @@ def frames(draw: st.DrawFn) -> bytes:
     frame = ethernet(packet, tags=tags) + bytes(draw(st.sampled_from([0, 0, 2, 6])))
     if draw(st.integers(0, 20)) == 0:
         frame = frame[: draw(st.integers(0, len(frame)))]
+    if frame and draw(st.integers(0, 8)) == 0:
+        at = draw(st.integers(0, min(len(frame), 90) - 1))
+        frame = frame[:at] + bytes([draw(st.integers(0, 255))]) + frame[at + 1 :]
     return frame
 
 
