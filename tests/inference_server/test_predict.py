@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from alerting.sink import Sink
 from detection.worker import ScoringWorker
 from flows.schema import COMMON
 from helpers.cicflowmeter import posted_record
+from helpers.extractor import extractor_environment
 from helpers.flows import flow_table, record
 from helpers.models import make_scorer, typical_flow
 from helpers.server import wait_until
@@ -157,6 +159,25 @@ def test_what_stock_cicflowmeter_posts(client: httpx.Client) -> None:
     assert named == _predict(client, body, headers={"X-Flow-Dialect": "python-cicflowmeter"}) | {
         "verdicts": named["verdicts"]
     }
+
+
+STOCK = "import sys; from cicflowmeter.sniffer import main; sys.exit(main())"
+
+
+def test_cicflowmeter_itself_posts_its_flows(client: httpx.Client, request: pytest.FixtureRequest) -> None:
+    # Release 0.5.0 cannot be started so: its main() hands its arguments over in the wrong order.
+    stock = extractor_environment(request.config, "0.2.0")
+    before = client.get("/health").json()["scoring"]["requested"]
+    capture = Path(__file__).parents[1] / "reference" / "01_tcp_fin.pcap"
+    posted = subprocess.run(
+        [stock.python, "-c", STOCK, "-f", capture, "-u", str(client.base_url.join("/predict"))],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    assert "error" not in posted.stderr.lower()
+    assert client.get("/health").json()["scoring"]["requested"] == before + 6
 
 
 def test_a_dialect_the_model_was_not_trained_on(client: httpx.Client) -> None:
