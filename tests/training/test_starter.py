@@ -16,7 +16,9 @@ from flows.labels import BY_CODE
 from flows.parquet_files import write_parquet
 from flows.schema import COMMON_NAMES
 from flows.table import FlowTable, concat_tables
+from helpers.flows import SHARED, needs_shared
 from helpers.models import CLASSES, made_up_flows
+from training.captures import figures, score_captures
 from training.starter import main
 
 # MLflow's own, when mlflow.pyfunc is imported.
@@ -124,6 +126,21 @@ def test_the_starter_flags_few_benign_flows_by_its_own_card() -> None:
     figures = scorer.record.figures
     assert figures["benign captures/flagged of scored flows"] <= 0.002
     assert figures["time-ordered split/macro f1"] > 0.8
+
+
+@needs_shared
+@pytest.mark.parametrize("kind", ["benign", "attack"])
+def test_the_card_is_true_of_the_meter_as_it_is(kind: str) -> None:
+    scorer = load_package(STARTER)
+    measured = figures(score_captures(SHARED / "pcaps" / kind, scorer), scorer.record.threshold)
+    row = next(row for row in (STARTER / "card.md").read_text().splitlines() if row.startswith(f"| {kind} |"))
+    _, _, *counts, of_all, of_scored, _ = (cell.strip() for cell in row.split("|"))
+    shown = [int(count.replace(",", "")) for count in counts]
+    assert shown == [
+        *(measured.captures, measured.flows, measured.insufficient, measured.scored, measured.flagged),
+    ]
+    assert (of_all, of_scored) == (f"{measured.share:.3%}", f"{measured.scored_share:.3%}")
+    assert kind == "attack" or measured.scored_share <= 0.002
 
 
 def test_the_starter_tells_the_demo_captures_attacks_from_the_rest() -> None:
