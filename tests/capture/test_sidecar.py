@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -12,6 +14,7 @@ import numpy as np
 import pytest
 
 from capture.files import read_capture
+from capture.interfaces import may_capture
 from capture.rules import LiveRules
 from capture.sidecar import Sidecar
 from flows.schema import IMPROVED_NAMES
@@ -215,3 +218,19 @@ def test_an_unknown_interface_is_told_and_tried_again() -> None:
     assert status.restarts >= 1
     assert status.error is not None
     assert "CIC_INTERFACE: no interface 'nosuch0' here; there are" in status.error
+
+
+def test_flows_that_the_receiver_sheds_are_counted() -> None:
+    if not may_capture():
+        pytest.skip("capturing is not permitted here")
+    sidecar = Sidecar(["lo"], len, sensor="t", rules=LiveRules())
+    sidecar.start()
+    deadline = time.monotonic() + 120
+    while not sidecar.status()[0].running and time.monotonic() < deadline:
+        time.sleep(0.1)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        sender.sendto(b"ping", ("127.0.0.1", 9))
+    sidecar.stop(10)
+    (status,) = sidecar.status()
+    assert status.flows_shed == sum(status.counters.emitted.values()) >= 1
+    assert_identities(dataclasses.asdict(status))
