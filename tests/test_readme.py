@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import socket
@@ -164,6 +165,24 @@ def test_troubleshooting_message(tmp_path: Path, shown: str) -> None:
 
 def test_every_trouble_is_in_the_readme() -> None:
     assert len(troubles()) == len(PROVOKED)
+
+
+def test_the_keys_of_a_log_line_are_the_schema_s() -> None:
+    [shown] = re.findall(r"jq -c '\[(.*)\]'", README)
+    schema = json.loads((ROOT / "docs" / "verdict.schema.json").read_text())
+    assert {key.strip().removeprefix(".") for key in shown.split(",")} <= set(schema["properties"])
+
+
+def test_the_starters_figures_are_those_of_its_card() -> None:
+    card = (ROOT / "models" / "starter" / "card.md").read_text()
+    benign, attack = (
+        float(re.findall(rf"^\| {kind} \|.* ([\d.]+)% \| [\d.]+% \|$", card, re.MULTILINE)[0])
+        for kind in ("benign", "attack")
+    )
+    [found] = re.findall(r"(\d+ of \d+)\s+captures have a flagged flow", card)
+    text = " ".join(README.split())
+    assert f"flags {benign:.2f}% of the benign flows and {attack:.0f}% of the attack flows" in text
+    assert f"something in only {found} attack captures" in text
 
 
 def test_the_logs_it_names_are_the_logs_there_are(tmp_path: Path) -> None:
