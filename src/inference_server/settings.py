@@ -92,7 +92,7 @@ class Settings(BaseSettings):
     capture_max_flows: int = Field(
         LIVE_FLOWS,
         ge=1024,
-        description="flows kept at once on an interface, 640 bytes each, at least 1024; when full, the longest "
+        description="flows kept at once on an interface, 640 bytes each, at least 1024; when full, long "
         "silent ones end early",
     )
     evidence_mb: int = Field(
