@@ -11,13 +11,18 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
 import pytest
 
 from capture.interfaces import may_capture
+from capture.status import FrameCounters
 from helpers.server import serving, wait_until
+from helpers.status import INTERFACE, make_status
+from inference_server.health import degraded_reasons
+from inference_server.live_capture import CaptureStatus
 from inference_server.main import create_app
 from inference_server.settings import Settings, load_settings
 
@@ -113,6 +118,22 @@ def unknown_interface(directory: Path) -> str:
         return "\n".join(client.get("/health").json()["reasons"])
 
 
+def wrong_filter(directory: Path) -> str:
+    if not may_capture():
+        pytest.skip("needs the permission to capture")
+    chosen = {"start_cicflowmeter": "true", "cic_interface": "lo", "capture_filter": "tcp prot 80"}
+    with running(directory, **chosen) as client:
+        wait_until(lambda: "CAPTURE_FILTER" in client.get("/health").text)
+        wait_until(lambda: client.post("/predict", content=FLOW).status_code == 200)
+        return "\n".join(client.get("/health").json()["reasons"])
+
+
+def oversized(directory: Path) -> str:
+    interface = replace(INTERFACE, frames=FrameCounters(frames=20, oversized=12))
+    status = make_status(None, model_error="", capture=CaptureStatus(True, None, (interface,)))
+    return "\n".join(degraded_reasons(status, 300))
+
+
 def still_loading(directory: Path) -> str:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         registry = f"http://127.0.0.1:{silent.getsockname()[1]}"
@@ -148,6 +169,8 @@ def degraded(directory: Path) -> str:
 PROVOKED: dict[str, Callable[[Path], str]] = {
     "no live capture": no_permission,
     "CIC_INTERFACE": unknown_interface,
+    "CAPTURE_FILTER": wrong_filter,
+    "capture on eth0": oversized,
     "Model not available: the model is being loaded": still_loading,
     "Model not available: registry sqlite": empty_registry,
     "Model not available: registry http": dead_registry,
