@@ -175,11 +175,6 @@ class ScoringWorker:
             }
             return WorkerCounters(refused=dict(self._refused), capacity=self._capacity, **counts)
 
-    @property
-    def restarts(self) -> int:
-        """How often the work was taken up again after a failure."""
-        return self._counts["restarts"]
-
     def _run(self) -> None:
         shortest, longest = BACK_OFF_SECONDS
         pause = shortest

@@ -213,7 +213,7 @@ def test_a_request_that_lacks_features_fails_alone(scorer: Scorer) -> None:
         with pytest.raises(KeyError, match="flow_duration"):
             lacking.result(SECONDS)
         assert len(fine.result(SECONDS)) == 1
-    assert worker.restarts == 0
+    assert worker.counters().restarts == 0
 
 
 def test_requests_are_bounded_and_may_be_given_up(scorer: Scorer) -> None:
@@ -257,7 +257,7 @@ def test_a_model_the_sensor_cannot_serve_is_refused(scorer: Scorer, caplog: pyte
         wait_until(lambda: worker.counters().waiting == 0)
     assert worker.counters().refused == {"dialect": 3, "features": 4}
     assert sink.flows == 1
-    assert worker.restarts == 0
+    assert worker.counters().restarts == 0
     assert [record.message for record in caplog.records] == [
         "model ml-ids version 1 reads dialect improved, the sensor measures cic-2018: "
         "captured flows get no verdict; serve another model",
@@ -295,7 +295,7 @@ def test_goes_on_after_a_failure(scorer: Scorer, caplog: pytest.LogCaptureFixtur
         wait_until(lambda: sink.flows == 5)
         assert len(worker.submit(numbered(1)).result(SECONDS)) == 1
         assert worker.running
-    assert worker.restarts == 2
+    assert worker.counters().restarts == 2
     assert worker.counters().failed == 7
     assert worker.counters().captured == 5
     assert caplog.text.count("OSError: disk full") == 2
