@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import shutil
 import statistics
 import subprocess
 import sys
@@ -213,6 +214,9 @@ def main() -> None:
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     capture = generated_capture(VAR / "bench", chosen.packets, chosen.flows)
+    missing = [tool for tool in ("ip", "tcpreplay") if shutil.which(tool) is None]
+    if missing or os.geteuid() != 0:
+        sys.exit(f"needs {', '.join(missing) or 'root, to make a network namespace'}")
     if not chosen.inside:
         with namespace() as name:
             again = ["ip", "netns", "exec", name, sys.executable, *sys.argv, "--inside"]
