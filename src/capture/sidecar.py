@@ -15,7 +15,7 @@ from capture.evidence import EvidenceStore, FiveTuple, write_evidence
 from capture.meter import FlowMeter
 from capture.offloads import cure, read_offloads
 from capture.options import CaptureOptions
-from capture.ring import BLOCKS, PacketRing
+from capture.ring import PacketRing
 from capture.rules import LiveRules
 from capture.segments import FrameCount
 from capture.status import FrameCounters, InterfaceStatus
@@ -31,6 +31,7 @@ _CLOCK_SLACK_US: Final = 300_000
 """How far the meter's clock stays behind, so that a block not yet handed over is never overtaken."""
 
 _STATISTICS_SECONDS: Final = 1.0
+_LAST_SECONDS: Final = 0.3
 _RETRY_SECONDS: Final = (1.0, 5.0)
 PERMISSION_HINT: Final = "capturing needs root or CAP_NET_RAW"
 
@@ -146,9 +147,8 @@ class InterfaceCapture:
                         self._read_statistics(ring, dropped, frozen)
                         next_statistics = time.monotonic() + _STATISTICS_SECONDS
                 # What had arrived before the stop; on a busy wire there is always more.
-                for _ in range(BLOCKS):
-                    if not ring.ready(_POLL_MS):
-                        break
+                deadline = time.monotonic() + _LAST_SECONDS
+                while time.monotonic() < deadline and ring.ready(_POLL_MS):
                     self._step(ring)
             finally:
                 self._read_statistics(ring, dropped, frozen)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -234,3 +235,30 @@ def test_flows_that_the_receiver_sheds_are_counted() -> None:
     (status,) = sidecar.status()
     assert status.flows_shed == sum(status.counters.emitted.values()) >= 1
     assert_identities(dataclasses.asdict(status))
+
+
+def test_a_busy_wire_does_not_delay_the_stop() -> None:
+    if not may_capture():
+        pytest.skip("capturing is not permitted here")
+    sidecar = Sidecar(["lo"], lambda table: 0, sensor="t", rules=LiveRules())
+    sidecar.start()
+    deadline = time.monotonic() + 120
+    while not sidecar.status()[0].running and time.monotonic() < deadline:
+        time.sleep(0.1)
+    over = threading.Event()
+
+    def trickle() -> None:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            while not over.wait(0.02):
+                sender.sendto(b"ping", ("127.0.0.1", 9))
+
+    sender = threading.Thread(target=trickle)
+    sender.start()
+    try:
+        time.sleep(0.5)
+        start = time.monotonic()
+        sidecar.stop(30)
+        assert time.monotonic() - start < 2
+    finally:
+        over.set()
+        sender.join()
