@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import mmap
 import os
 import select
@@ -122,6 +123,10 @@ class PacketRing:
             membership = struct.pack("iHH8s", index, _PROMISCUOUS, 0, b"")
             self._socket.setsockopt(_SOL_PACKET, _PACKET_ADD_MEMBERSHIP, membership)
         self._socket.bind((self._interface, _ETH_P_ALL))
+        # Binding to an interface that is down succeeds and leaves an error behind.
+        if self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == errno.ENETDOWN:
+            name = self._interface
+            raise OSError(errno.ENETDOWN, f"{name} is down: ip link set {name} up")
 
     def _hardware_type(self) -> int:
         with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0) as probe:

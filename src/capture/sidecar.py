@@ -107,8 +107,6 @@ class InterfaceCapture:
         )
 
     def _run(self) -> None:
-        warm_up_live_capture()
-        self._last_packet = time.monotonic()
         shortest, longest = _RETRY_SECONDS
         delay = shortest
         while not self._stopping.is_set():
@@ -134,6 +132,8 @@ class InterfaceCapture:
         return str(error) or type(error).__name__
 
     def _capture(self) -> None:
+        warm_up_live_capture()
+        self._last_packet = time.monotonic()
         with PacketRing(self.interface, self._options, self._frame_counts) as ring:
             self._tell(ring)
             self._running, self._error = True, None

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from capture.flow_table import find_row, insert_row, key_tag, rebuild_index, remove_row
@@ -59,6 +59,7 @@ def test_ports_swapped_between_hosts_are_another_flow() -> None:
 
 
 @given(st.lists(st.tuples(TAGS, st.booleans()), max_size=40))
+@settings(deadline=None)
 def test_index_equals_a_dictionary(steps: list[tuple[int, bool]]) -> None:
     flows, slots = records(40, FLOW), np.zeros(64, np.uint64)
     there: dict[int, int] = {}

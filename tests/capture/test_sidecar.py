@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import socket
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -219,6 +220,16 @@ def test_an_unknown_interface_is_told_and_tried_again() -> None:
     assert status.restarts >= 1
     assert status.error is not None
     assert "CIC_INTERFACE: no interface 'nosuch0' here; there are" in status.error
+
+
+def test_an_interface_that_is_down_is_never_said_to_run() -> None:
+    require_tools()
+    with network_namespace() as namespace:
+        namespace.run("ip", "link", "set", namespace.sensor, "down")
+        code = f"from capture.ring import PacketRing; PacketRing({namespace.sensor!r})"
+        with pytest.raises(subprocess.CalledProcessError) as caught:
+            namespace.run(sys.executable, "-c", code)
+    assert "sensor is down: ip link set sensor up" in caught.value.stderr
 
 
 def test_flows_that_the_receiver_sheds_are_counted() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import time
 from collections import Counter, deque
@@ -17,15 +16,12 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from capture.blocks import BlockReader
 from capture.files import CaptureFile
-from capture.meter import FlowMeter
 from capture.rules import LiveRules
+from capture.warm_up import warm_up_files
 from flows.dialects import IMPROVED
 from flows.table import FlowTable
 
-# A pcap header and one record of an unknown link type.
-_ONE_PACKET: Final = bytes.fromhex("d4c3b2a1020004000000000000000000ffff0000e7030000") + bytes(16)
 TABLES_AHEAD: Final = 16
 errors: Final = Console(stderr=True, highlight=False, soft_wrap=True)
 
@@ -73,17 +69,6 @@ def whole_file(output: Path) -> Iterator[Path]:
         unfinished.unlink(missing_ok=True)
 
 
-def _load_kernels() -> None:
-    """Run the metering kernels once, so that packets a second are not those of a compiler."""
-    with errors.status("loading the flow meter (compiled on the very first run)"):
-        meter = FlowMeter(max_flows=1)
-        for block, index, count in BlockReader(io.BytesIO(_ONE_PACKET), "warm-up"):
-            for _ in meter.feed(block, index, count):
-                pass
-        for _ in meter.flush():
-            pass
-
-
 class ReadingBar:
     """A progress bar over the bytes of several inputs, with packets a second; a context manager.
 
@@ -116,7 +101,8 @@ class ReadingBar:
         self._task = self._progress.add_task("", total=total, rate="")
 
     def __enter__(self) -> Self:
-        _load_kernels()
+        with errors.status("loading the flow meter (compiled on the very first run)"):
+            warm_up_files()
         self._started = time.perf_counter()
         self._progress.start()
         return self
