@@ -23,7 +23,9 @@ FORMATS: Final = (".parquet", ".csv")
 
 
 def meter(
-    captures: Annotated[list[Path], typer.Argument(metavar="CAPTURE...", help="pcap or pcapng files, also .gz and .zst")],
+    captures: Annotated[
+        list[Path], typer.Argument(metavar="CAPTURE...", help="pcap or pcapng files, also .gz and .zst")
+    ],
     output: Annotated[Path, typer.Option("--output", "-o", help="the flows, .parquet or .csv")],
     dialect: Annotated[
         DialectName, typer.Option(help="which CICFlowMeter's rules measure; docs/features.md")
