@@ -34,7 +34,6 @@ from capture.files import read_capture
 ROOT = Path(__file__).resolve().parent.parent
 VAR = ROOT / "var"
 NFSTREAM = "6.6.0"
-NFSTREAM_RUNS = 3
 ROUNDS = 4
 NFSTREAM_MODES = {f"nfstream {NFSTREAM}": 20, f"nfstream {NFSTREAM} without nDPI": 0}
 
@@ -52,9 +51,10 @@ class Timing:
         return statistics.median(self.seconds)
 
 
-def time_runs(tool: str, run: Callable[[], tuple[float, int | None]], runs: int) -> Timing:
-    """Run once to warm up, then `runs` times; a run returns its seconds and flows."""
-    run()
+def time_runs(tool: str, run: Callable[[], tuple[float, int | None]], runs: int, warm_ups: int = 1) -> Timing:
+    """Run `runs` times after the warm-ups; a run returns its seconds and flows."""
+    for _ in range(warm_ups):
+        run()
     results = [run() for _ in range(runs)]
     return Timing(tool, [seconds for seconds, _ in results], results[-1][1])
 
@@ -107,9 +107,10 @@ def nfstream_run(python: Path, path: Path, dissections: int) -> tuple[float, int
 
 
 def nfstream_timings(path: Path, runs: int) -> list[Timing]:
+    # Nothing to warm up: it is compiled, and the tools before it have read the file into memory.
     python = nfstream_python()
     return [
-        time_runs(tool, partial(nfstream_run, python, path, dissections), min(runs, NFSTREAM_RUNS))
+        time_runs(tool, partial(nfstream_run, python, path, dissections), runs, warm_ups=0)
         for tool, dissections in NFSTREAM_MODES.items()
     ]
 
@@ -131,12 +132,7 @@ def measure_whole(path: Path, runs: int, with_peers: bool) -> list[Timing]:
     timings = [whole, Timing(f"the same less {start_up:.2f} s of start-up", net, None)]
     if with_peers and shutil.which("nfpcapd"):
         timings.append(time_runs("nfpcapd -r F (far fewer features)", lambda: nfpcapd_run(path), runs))
-    # One run a peer: it takes minutes, and no warm-up changes that.
-    python = nfstream_python() if with_peers else None
-    for tool, dissections in NFSTREAM_MODES.items() if python else ():
-        seconds, flows = nfstream_run(python, path, dissections)
-        timings.append(Timing(tool, [seconds], flows))
-    return timings
+    return timings + (nfstream_timings(path, runs) if with_peers else [])
 
 
 def machine() -> str:
