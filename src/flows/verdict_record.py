@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flows.addresses import address_text
+from flows.explanations import Explanation
 from flows.labels import BY_CODE
 from flows.schema import BY_NAME
 from flows.table import EndReason, FlowTable
@@ -46,7 +47,14 @@ def verdict_records(
         "interface": table.interface,
     }
     model = {"name": verdicts.model_name, "version": verdicts.model_version}
-    columns = zip(_identities(table), _answers(verdicts), _features(table), _metadata(table), strict=True)
+    columns = zip(
+        _identities(table),
+        _answers(verdicts),
+        _features(table),
+        _metadata(table),
+        _explanations(verdicts),
+        strict=True,
+    )
     return [
         {
             **shared,
@@ -57,9 +65,27 @@ def verdict_records(
             "model": dict(model),
             "features": features,
             **metadata,
+            **explanation,
         }
-        for identity, answer, features, metadata in columns
+        for identity, answer, features, metadata, explanation in columns
     ]
+
+
+def explanation_record(explanation: Explanation) -> dict[str, Any]:
+    """Return an explanation as the JSON object that the schema describes."""
+    return {
+        "base": explanation.base,
+        "features": [
+            {
+                "feature": each.feature,
+                "value": _plain(each.value),
+                "median": _plain(each.median),
+                "contribution": each.contribution,
+            }
+            for each in explanation.contributions
+        ],
+        "rest": explanation.rest,
+    }
 
 
 def _identities(table: FlowTable) -> list[dict[str, Any]]:
@@ -152,6 +178,12 @@ def _metadata(table: FlowTable) -> list[dict[str, Any]]:
             if value is not None:
                 record.setdefault("metadata", {})[name] = _plain(value)
     return found
+
+
+def _explanations(verdicts: Verdicts) -> list[dict[str, Any]]:
+    """Return each row's explanation below `explanation`, nothing for a row without one."""
+    given = verdicts.explanations or (None,) * len(verdicts)
+    return [{} if each is None else {"explanation": explanation_record(each)} for each in given]
 
 
 def _plain(value: object) -> str | int | float:

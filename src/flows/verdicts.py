@@ -8,6 +8,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from flows.explanations import Explanation
 from flows.labels import BY_CODE
 
 BENIGN: Final = "benign"
@@ -31,6 +32,7 @@ class Verdicts:
         threshold: the operating threshold on `p_attack`.
         model_name, model_version: what answered.
         schema_id: the feature schema the model reads.
+        explanations: one a flow or None each; None where nobody asked for any.
     """
 
     code: NDArray[np.int32]
@@ -41,6 +43,7 @@ class Verdicts:
     model_name: str
     model_version: str
     schema_id: str
+    explanations: tuple[Explanation | None, ...] | None = None
 
     def __len__(self) -> int:
         return int(self.code.shape[0])
@@ -65,4 +68,9 @@ class Verdicts:
             model_name=self.model_name,
             model_version=self.model_version,
             schema_id=self.schema_id,
+            explanations=None if self.explanations is None else self._explanations_of(rows),
         )
+
+    def _explanations_of(self, rows: NDArray[Any] | slice) -> tuple[Explanation | None, ...]:
+        assert self.explanations is not None
+        return tuple(self.explanations[row] for row in np.arange(len(self))[rows].tolist())

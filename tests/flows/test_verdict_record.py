@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from jsonschema import Draft202012Validator
 
+from flows.explanations import Contribution, Explanation
 from flows.records import table_from_records
 from flows.schema import COMMON_NAMES, IMPROVED_NAMES, schema_id
 from flows.table import UNKNOWN_TIME, EndReason
@@ -19,6 +20,12 @@ from helpers.flows import flow_table, record, tables_with_verdicts, verdicts_for
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "verdict.schema.json").read_text())
 VALIDATOR = Draft202012Validator(SCHEMA, format_checker=Draft202012Validator.FORMAT_CHECKER)
 NOON = datetime(2026, 1, 2, 12, 0, 0, 5, tzinfo=UTC)
+WHY = Explanation(
+    0.25,
+    0.9,
+    (Contribution("flow_byts_s", np.inf, 81.5, 0.5), Contribution("idle_max", 0.0, 2.0, -0.1)),
+    0.25,
+)
 
 
 def only(table, codes=None, **fields):
@@ -31,7 +38,7 @@ def test_the_schema_is_one_and_strict():
     Draft202012Validator.check_schema(SCHEMA)
     assert SCHEMA["additionalProperties"] is False
     assert SCHEMA["properties"]["model"]["additionalProperties"] is False
-    assert set(SCHEMA["properties"]) - set(SCHEMA["required"]) == {"metadata"}
+    assert set(SCHEMA["properties"]) - set(SCHEMA["required"]) == {"metadata", "explanation"}
     assert SCHEMA["properties"]["features"]["propertyNames"]["enum"] == list(IMPROVED_NAMES)
     assert SCHEMA["properties"]["end_reason"]["enum"] == [reason.name.lower() for reason in EndReason]
 
@@ -75,7 +82,8 @@ def test_every_field_of_a_record():
 
 def test_the_order_of_the_schema_is_that_of_the_record():
     table = flow_table(1, extras={"label": np.array(["Bot"], object)})
-    (made,) = verdict_records(table, verdicts_for(table), source="api")
+    verdicts = verdicts_for(table, explanations=(WHY,))
+    (made,) = verdict_records(table, verdicts, source="api")
     assert list(made) == list(SCHEMA["properties"])
 
 
@@ -125,6 +133,22 @@ def test_extras_are_metadata_of_the_rows_that_have_them():
         "seen": "2017-07-07",
         "id": 7,
         "big": str(10**30),
+    }
+
+
+def test_an_explanation_is_given_where_there_is_one():
+    table = flow_table(2)
+    records = verdict_records(table, verdicts_for(table, explanations=(None, WHY)), source="api")
+    for each in records:
+        VALIDATOR.validate(orjson.loads(orjson.dumps(each)))
+    assert "explanation" not in records[0]
+    assert records[1]["explanation"] == {
+        "base": 0.25,
+        "features": [
+            {"feature": "flow_byts_s", "value": "Infinity", "median": 81.5, "contribution": 0.5},
+            {"feature": "idle_max", "value": 0.0, "median": 2.0, "contribution": -0.1},
+        ],
+        "rest": 0.25,
     }
 
 

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
+from flows.explanations import Explanation
 from helpers.flows import flow_table, verdicts_for
 
 
@@ -19,3 +21,15 @@ def test_rows_are_taken_with_all_their_values():
     assert taken.code.tolist() == [7, 0]
     assert taken.p_attack.tolist() == [0.3, 0.1]
     assert (taken.threshold, taken.model_version) == (verdicts.threshold, verdicts.model_version)
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [np.array([2, 0]), np.array([True, False, True]), slice(1, None)],
+    ids=["indices", "mask", "slice"],
+)
+def test_explanations_stay_with_their_rows(rows):
+    explanations = (Explanation(0.1, 0.9, (), 0.8), None, Explanation(0.1, 0.7, (), 0.6))
+    taken = verdicts_for(flow_table(3), explanations=explanations).take(rows)
+    assert taken.explanations == tuple(explanations[row] for row in np.arange(3)[rows].tolist())
+    assert verdicts_for(flow_table(3)).take(rows).explanations is None

@@ -13,6 +13,7 @@ from hypothesis.extra import numpy as hnp
 
 from flows.addresses import pack_address
 from flows.dialects import IMPROVED
+from flows.explanations import Contribution, Explanation
 from flows.labels import LABELS
 from flows.schema import COMMON_NAMES, IMPROVED_NAMES, schema_id
 from flows.table import ROW_COLUMNS, EndReason, FlowTable
@@ -163,6 +164,16 @@ def flow_tables(draw: st.DrawFn, *, max_rows: int = 4) -> FlowTable:
 
 
 @st.composite
+def explanations(draw: st.DrawFn) -> Explanation:
+    """Any explanation, of values that may not be finite."""
+    value, share = st.floats(width=64), st.floats(-1, 1)
+    made = st.builds(Contribution, st.sampled_from(COMMON_NAMES), value, value, share)
+    return Explanation(
+        draw(st.floats(0, 1)), draw(st.floats(0, 1)), tuple(draw(st.lists(made, max_size=3))), draw(share)
+    )
+
+
+@st.composite
 def tables_with_verdicts(draw: st.DrawFn) -> tuple[FlowTable, Verdicts]:
     """A table and verdicts that a model could give for it."""
     table = draw(flow_tables())
@@ -176,4 +187,7 @@ def tables_with_verdicts(draw: st.DrawFn) -> tuple[FlowTable, Verdicts]:
         insufficient=insufficient,
         p_attack=draw(hnp.arrays(np.float64, n, elements=st.one_of(probability, st.just(np.nan)))),
         p_label=draw(hnp.arrays(np.float64, n, elements=probability)),
+        explanations=draw(
+            st.none() | st.lists(st.none() | explanations(), min_size=n, max_size=n).map(tuple)
+        ),
     )
