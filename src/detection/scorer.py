@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from functools import lru_cache
 
 import numpy as np
@@ -43,9 +44,27 @@ class Scorer:
         self.record = record
         self.model_name = model_name
         self.model_version = model_version
+        self._threshold = record.threshold
         self._compiled = compiled
         self._codes = np.array(record.classes, np.int32)
         self._attack_columns = np.flatnonzero(self._codes != 0)
+
+    @property
+    def threshold(self) -> float:
+        """The operating threshold in force, the record's unless `with_threshold` gave another."""
+        return self._threshold
+
+    def with_threshold(self, threshold: float) -> Scorer:
+        """Return the same model at another operating threshold.
+
+        Raises:
+            ValueError: the threshold is not above 0 and at most 1.
+        """
+        if not 0 < threshold <= 1:
+            raise ValueError(f"threshold {threshold} is not above 0 and at most 1")
+        other = copy(self)
+        other._threshold = threshold
+        return other
 
     def missing(self, names: tuple[str, ...]) -> tuple[str, ...]:
         """Return the features the model reads that are not among `names`."""
@@ -71,7 +90,7 @@ class Scorer:
         probabilities = self.probabilities(features)
         insufficient = self._insufficient(features)
         p_attack = 1.0 - probabilities[:, self.record.benign_column]
-        attack = (p_attack >= self.record.threshold) & ~insufficient
+        attack = (p_attack >= self.threshold) & ~insufficient
         likeliest = self._attack_columns[probabilities[:, self._attack_columns].argmax(axis=1)]
         column = np.where(attack, likeliest, self.record.benign_column)
         p_label = np.take_along_axis(probabilities, column[:, None], axis=1)[:, 0]
@@ -82,7 +101,7 @@ class Scorer:
             p_attack=p_attack,
             p_label=p_label,
             insufficient=insufficient,
-            threshold=self.record.threshold,
+            threshold=self.threshold,
             model_name=self.model_name,
             model_version=self.model_version,
             schema_id=self.record.schema_id,

@@ -53,7 +53,9 @@ class Health(BaseModel):
     status: Literal["healthy", "degraded"]
     reasons: list[str] = Field(description="why the status is degraded")
     model_initialized: bool
-    model: dict[str, Any] | None = Field(description="name, version, dialect, threshold, features")
+    model: dict[str, Any] | None = Field(
+        description="name, version, dialect, features; the threshold in force and the record's own"
+    )
     capture: dict[str, Any] = Field(description="state and counters of each interface")
     scoring: dict[str, Any] = Field(description="the scoring thread")
     sink: dict[str, Any] = Field(description="the thread that writes the logs, verdicts and log lines")

@@ -39,6 +39,23 @@ def test_the_threshold_decides_and_not_the_likeliest_class() -> None:
     assert (verdicts.p_label == probabilities[np.arange(300), column]).all()
 
 
+def test_another_threshold_makes_another_scorer_of_the_same_model() -> None:
+    scorer = make_scorer(make_record(threshold=0.5), version="7")
+    strict = scorer.with_threshold(1.0)
+    table = typical_table([5, 17, 0])
+    assert (scorer.threshold, strict.threshold, strict.record.threshold) == (0.5, 1.0, 0.5)
+    assert scorer.score(table).is_attack.tolist() == [True, True, False]
+    verdicts = strict.score(table)
+    assert (verdicts.threshold, verdicts.model_version) == (1.0, "7")
+    assert verdicts.is_attack.tolist() == (verdicts.p_attack >= 1.0).tolist()
+
+
+@pytest.mark.parametrize("threshold", [0.0, -0.1, 1.000001, float("nan")])
+def test_a_threshold_that_is_none(threshold: float) -> None:
+    with pytest.raises(ValueError, match="not above 0 and at most 1"):
+        make_scorer().with_threshold(threshold)
+
+
 def test_the_benign_column_may_be_anywhere() -> None:
     pipeline = fitted_pipeline()
     compiled = compile_pipeline(pipeline)

@@ -51,7 +51,7 @@ def score(
         read = (
             f"{bar.counted()} in {bar.seconds:.1f} s, {bar.rate()}" if bar.packets else f"{bar.seconds:.1f} s"
         )
-        model = f"{scorer.model_name} version {scorer.model_version}, threshold {scorer.record.threshold:.6g}"
+        model = f"{scorer.model_name} version {scorer.model_version}, threshold {scorer.threshold:.6g}"
         Console(highlight=False).print(_summary(labels))
         typer.echo(f"{output}: {read}; {model}")
 
