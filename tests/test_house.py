@@ -88,7 +88,12 @@ def test_what_src_imports_is_a_named_dependency() -> None:
         )
     }
     rooms = {path.name for path in (ROOT / "src").iterdir()}
-    distributions, named = packages_distributions(), package_names(PROJECT["dependencies"])
+    extras = [name for name in PROJECT["optional-dependencies"] if name != "dev"]
+    wanted = [
+        *PROJECT["dependencies"],
+        *(name for extra in extras for name in PROJECT["optional-dependencies"][extra]),
+    ]
+    distributions, named = packages_distributions(), package_names(wanted)
     unnamed = [
         name
         for name in sorted(imported - rooms - set(sys.stdlib_module_names))

@@ -1,11 +1,14 @@
 """The model package: what the registry keeps of a model, and what serving reads of it.
 
 MLmodel                 entry for MLflow's own tools, pointing into model/
-model/                  the estimator's own flavour; serving never reads it
-compiled/model.npz      the arrays serving scores from
-compiled/golden.npz     raw rows and the probabilities scikit-learn gave for them
+model/                  the estimator's own flavour
+compiled/model.npz      the arrays serving scores from, or
+compiled/model.cbm      what CatBoost's applier scores from, or neither: then model/ itself serves, if at all
+compiled/golden.npz     raw rows and the probabilities the estimator gave for them
 record.json, card.md
 manifest.json           sha256 of every other file
+
+Where something is compiled, serving never reads model/ and executes nothing of the package.
 """
 
 from __future__ import annotations
@@ -13,13 +16,15 @@ from __future__ import annotations
 import hashlib
 import io
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from detection.catboost_model import CatBoostModel
 from detection.compiled import CompiledModel
+from detection.model import Model
 from detection.record import ModelRecord
 from detection.scorer import Scorer
 
@@ -27,6 +32,7 @@ MANIFEST: Final = "manifest.json"
 RECORD: Final = "record.json"
 CARD: Final = "card.md"
 MODEL: Final = "compiled/model.npz"
+CATBOOST: Final = "compiled/model.cbm"
 GOLDEN: Final = "compiled/golden.npz"
 SERVED_FILES: Final = (MANIFEST, RECORD, CARD, MODEL, GOLDEN)
 ESTIMATOR: Final = "model"
@@ -37,7 +43,7 @@ REMEDY: Final = "register the model again from a package whose files are whole"
 
 def write_package(
     directory: Path,
-    compiled: CompiledModel,
+    compiled: CompiledModel | CatBoostModel | None,
     record: ModelRecord,
     *,
     golden_rows: NDArray[np.float64],
@@ -48,14 +54,15 @@ def write_package(
 
     Args:
         directory: made when it is not there.
-        compiled: the arrays.
+        compiled: what serves; None when that is the estimator in model/.
         record: the record.
         golden_rows: n x F raw features.
         golden_probabilities: n x C, the estimator's own answers for them.
         card: Markdown text.
     """
     (directory / "compiled").mkdir(parents=True, exist_ok=True)
-    compiled.save(directory / MODEL)
+    if compiled is not None:
+        compiled.save(directory / (CATBOOST if isinstance(compiled, CatBoostModel) else MODEL))
     np.savez_compressed(directory / GOLDEN, rows=golden_rows, probabilities=golden_probabilities)
     (directory / RECORD).write_text(record.to_json(), encoding="utf-8")
     (directory / CARD).write_text(card, encoding="utf-8")
@@ -71,14 +78,20 @@ def write_manifest(directory: Path) -> None:
     (directory / MANIFEST).write_bytes(text + b"\n")
 
 
-def load_package(directory: Path, *, model_name: str = "", model_version: str = "") -> Scorer:
+def load_package(
+    directory: Path, *, model_name: str = "", model_version: str = "", allow_pickle: bool = False
+) -> Scorer:
     """Return the scorer of a package after its sums and its golden batch were checked.
 
-    Files below model/ are neither needed nor read. Nothing in the package is executed.
+    Args:
+        directory: the package; of its files only `served_files` are needed and read.
+        model_name, model_version: its name and version in the registry.
+        allow_pickle: whether the code of an estimator that has no compiled form may run.
 
     Raises:
-        ValueError: a file is missing, changed or unreadable, or the golden batch fails; the message
-            names the file and what to do.
+        ValueError: a file is missing, changed or unreadable, the golden batch fails, what the model needs is
+            not installed, or its estimator is not compiled and may not be unpickled; the message names the
+            file and what to do.
     """
     contents = _verified(directory)
     try:
@@ -87,27 +100,59 @@ def load_package(directory: Path, *, model_name: str = "", model_version: str = 
         raise ValueError(
             f"{directory / RECORD}: {error}; train or register a model made for this version"
         ) from None
-    compiled = _load_arrays(directory / MODEL, contents[MODEL])
+    if not (allow_pickle or MODEL in contents or CATBOOST in contents):
+        raise ValueError(f"{directory}: {not_compiled(model_name, model_version, dialect=record.dialect)}")
+    model = _load_model(directory, contents)
     try:
-        scorer = Scorer(compiled, record, model_name=model_name, model_version=model_version)
+        scorer = Scorer(model, record, model_name=model_name, model_version=model_version)
     except ValueError as error:
         raise ValueError(f"{directory / RECORD}: {error}; {REMEDY}") from None
     _check_golden(directory / GOLDEN, contents[GOLDEN], scorer)
     return scorer
 
 
+def not_compiled(name: str, version: str, *, dialect: str = "DIALECT", benign: str = "LABEL") -> str:
+    """Say how a registered model without a compiled form can be served."""
+    return (
+        "the model has no compiled form, and loading its estimator would run the code in its file; compile "
+        f"it once: ml-ids models import models:/{name or 'NAME'}/{version or 'VERSION'} --dialect {dialect} "
+        f"--benign-label {benign} --golden FLOWS; or set ALLOW_PICKLE_MODELS=true if you trust it"
+    )
+
+
+def served_files(manifest: bytes) -> tuple[str, ...]:
+    """Return the files that serving a package needs, the manifest first.
+
+    Raises:
+        ValueError: these are not the contents of a package's manifest.
+    """
+    return (MANIFEST, *_served_sums(manifest))
+
+
+def _served_sums(manifest: bytes) -> dict[str, str]:
+    """Return the sha256 of every other file that serves."""
+    try:
+        sums = cast(dict[str, str], orjson.loads(manifest)["sha256"])
+        compiled: tuple[str, ...] = (MODEL, CATBOOST)
+        serving = [name for name in compiled if name in sums][:1]
+        serving = serving or [name for name in sums if name.startswith(f"{ESTIMATOR}/")] or [MODEL]
+        outside = [name for name in serving if ".." in Path(name).parts]
+        if outside:
+            raise ValueError(f"{outside[0]} is outside of the package")
+        return {name: str(sums[name]) for name in (RECORD, CARD, GOLDEN, *serving)}
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"does not list the sha256 of the package's files ({error})") from None
+
+
 def _verified(directory: Path) -> dict[str, bytes]:
     """Return the served files' bytes; each matches the manifest."""
     manifest = directory / MANIFEST
     try:
-        sums = orjson.loads(manifest.read_bytes())["sha256"]
-        expected = {name: str(sums[name]) for name in SERVED_FILES if name != MANIFEST}
+        expected = _served_sums(manifest.read_bytes())
     except OSError as error:
         raise ValueError(f"{manifest}: {error.strerror}; {REMEDY}") from None
-    except (orjson.JSONDecodeError, KeyError, TypeError) as error:
-        raise ValueError(
-            f"{manifest}: does not list the sha256 of the package's files ({error}); {REMEDY}"
-        ) from None
+    except ValueError as error:
+        raise ValueError(f"{manifest}: {error}; {REMEDY}") from None
     contents = {}
     for name, wanted in expected.items():
         try:
@@ -121,11 +166,22 @@ def _verified(directory: Path) -> dict[str, bytes]:
     return contents
 
 
-def _load_arrays(path: Path, content: bytes) -> CompiledModel:
-    try:
-        return CompiledModel.load(io.BytesIO(content))
-    except Exception as error:  # zipfile and NumPy raise many kinds for a broken archive
-        raise ValueError(f"{path}: {error}; {REMEDY}") from error
+def _load_model(directory: Path, contents: dict[str, bytes]) -> Model:
+    if MODEL in contents:
+        try:
+            return CompiledModel.load(io.BytesIO(contents[MODEL]))
+        except Exception as error:  # zipfile and NumPy raise many kinds for a broken archive
+            raise ValueError(f"{directory / MODEL}: {error}; {REMEDY}") from error
+    if CATBOOST in contents:
+        try:
+            return CatBoostModel.from_bytes(contents[CATBOOST])
+        except ModuleNotFoundError as error:
+            raise ValueError(f"{directory / CATBOOST}: {error}") from None
+        except ValueError as error:
+            raise ValueError(f"{directory / CATBOOST}: {error}; {REMEDY}") from None
+    from detection.estimator import load_estimator
+
+    return load_estimator(directory / ESTIMATOR)
 
 
 def _check_golden(path: Path, content: bytes, scorer: Scorer) -> None:

@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from detection.compiled import CompiledModel
+from detection.model import Model
 from detection.preprocess import clean
 from detection.record import DURATION, PACKET_COUNTS, ModelRecord
 from flows.table import FlowTable
@@ -28,14 +28,14 @@ class Scorer:
     """
 
     def __init__(
-        self, compiled: CompiledModel, record: ModelRecord, *, model_name: str = "", model_version: str = ""
+        self, model: Model, record: ModelRecord, *, model_name: str = "", model_version: str = ""
     ) -> None:
-        """Put arrays and record together.
+        """Put model and record together.
 
         Raises:
             ValueError: they do not agree on the number of features or classes.
         """
-        shapes = (compiled.features, compiled.classes)
+        shapes = (model.features, model.classes)
         if shapes != (len(record.features), len(record.classes)):
             raise ValueError(
                 f"the model has {shapes[0]} features and {shapes[1]} classes, "
@@ -45,7 +45,7 @@ class Scorer:
         self.model_name = model_name
         self.model_version = model_version
         self._threshold = record.threshold
-        self._compiled = compiled
+        self._model = model
         self._codes = np.array(record.classes, np.int32)
         self._attack_columns = np.flatnonzero(self._codes != 0)
 
@@ -72,7 +72,7 @@ class Scorer:
 
     def probabilities(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return n x C class probabilities of n x F raw features in the record's order."""
-        return self._compiled.probabilities(clean(features, self.record.preprocessing))
+        return self._model.probabilities(clean(features, self.record.preprocessing))
 
     def score(self, table: FlowTable) -> Verdicts:
         """Return one verdict a flow, in the table's order.

@@ -59,6 +59,11 @@ class Settings(BaseSettings):
     register_starter: bool = Field(
         False, description="true or false; true registers the starter model in a registry of your own as well"
     )
+    allow_pickle_models: bool = Field(
+        False,
+        description="true or false; true also serves models that were never compiled by `ml-ids models "
+        "import`: loading one runs the code in its file, so trust everyone who may write to the registry",
+    )
     start_cicflowmeter: bool = Field(True, description="`false` turns live capture off; anything else is on")
     capture_extractor: Literal["ml-ids", "cicflowmeter"] = Field(
         "ml-ids",

@@ -91,7 +91,6 @@ def test_refuses_other_pipelines(pipeline: Pipeline, complaint: str) -> None:
 
 
 @needs_shared
-@pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType:UserWarning")
 def test_the_starter_equals_scikit_learn_on_real_flows() -> None:
     path = SHARED / "data" / "cic-ids2017-improved" / "flows.parquet"
     import pandas as pd

@@ -8,8 +8,24 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from detection.package import GOLDEN, MODEL, RECORD, load_package, write_manifest
-from helpers.models import make_package, make_record, typical_table
+from detection.package import (
+    CARD,
+    CATBOOST,
+    GOLDEN,
+    MANIFEST,
+    MODEL,
+    RECORD,
+    load_package,
+    served_files,
+    write_manifest,
+)
+from helpers.models import (
+    make_catboost_package,
+    make_package,
+    make_pickle_package,
+    make_record,
+    typical_table,
+)
 
 SERVE = """
 import sys
@@ -133,3 +149,60 @@ def test_serving_needs_neither_scikit_learn_nor_pickles(package: Path) -> None:
         [sys.executable, "-c", SERVE, str(package)], capture_output=True, text=True, timeout=300, check=True
     )
     assert made.stdout.split() == []
+
+
+def test_serving_fetches_what_it_reads_and_no_more(package: Path, tmp_path: Path) -> None:
+    always = {MANIFEST, RECORD, CARD, GOLDEN}
+    assert {*served_files((package / MANIFEST).read_bytes())} == always | {MODEL}
+    pickled = make_pickle_package(tmp_path / "pickled")
+    files = {*served_files((pickled / MANIFEST).read_bytes())}
+    assert {*files} - always == {
+        path.relative_to(pickled).as_posix() for path in (pickled / "model").rglob("*") if path.is_file()
+    }
+
+
+def test_a_manifest_that_leads_outside_is_refused(tmp_path: Path) -> None:
+    package = make_pickle_package(tmp_path)
+    manifest = json.loads((package / MANIFEST).read_text())
+    manifest["sha256"]["model/../../secret"] = "0"
+    (package / MANIFEST).write_text(json.dumps(manifest))
+    with pytest.raises(ValueError, match=r"model/../../secret is outside of the package"):
+        load_package(package, allow_pickle=True)
+
+
+def test_a_catboost_package_scores_and_is_checked(tmp_path: Path) -> None:
+    package = make_catboost_package(tmp_path)
+    assert load_package(package).score(typical_table([0, 5, 17])).code.tolist() == [0, 5, 17]
+    with np.load(package / GOLDEN) as golden:
+        rows, probabilities = golden["rows"], golden["probabilities"]
+    np.savez(package / GOLDEN, rows=rows, probabilities=probabilities[:, ::-1])
+    write_manifest(package)
+    with pytest.raises(ValueError, match=r"golden.npz: the model's probabilities differ"):
+        load_package(package)
+    (package / CATBOOST).write_bytes(b"no model")
+    write_manifest(package)
+    with pytest.raises(ValueError, match=r"model.cbm: not a CatBoost model: .*; register"):
+        load_package(package)
+
+
+def test_a_catboost_package_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = make_catboost_package(tmp_path)
+    monkeypatch.setitem(sys.modules, "catboost", None)
+    with pytest.raises(ValueError, match=r"model.cbm: .*pip install 'ml-ids\[catboost\]'"):
+        load_package(package)
+
+
+def test_a_pickle_is_loaded_only_when_allowed_and_then_checked(tmp_path: Path) -> None:
+    package = make_pickle_package(tmp_path)
+    command = (
+        "ml-ids models import models:/mine/7 --dialect improved --benign-label LABEL --golden FLOWS; "
+        "or set ALLOW_PICKLE_MODELS=true"
+    )
+    with pytest.raises(ValueError, match=command):
+        load_package(package, model_name="mine", model_version="7")
+    scorer = load_package(package, allow_pickle=True)
+    assert scorer.score(typical_table([0, 5, 17])).code.tolist() == [0, 5, 17]
+    estimator = package / "model" / "model.pkl"
+    estimator.write_bytes(estimator.read_bytes() + b" ")
+    with pytest.raises(ValueError, match=r"model.pkl: is not the file manifest.json lists"):
+        load_package(package, allow_pickle=True)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 from sklearn.ensemble import RandomForestClassifier, StackingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
+from detection.catboost_model import CatBoostModel
 from detection.compile_sklearn import compile_pipeline
 from detection.package import load_package, write_package
 from detection.preprocess import clean
@@ -105,6 +109,62 @@ def golden_rows(features: int) -> NDArray[np.float64]:
     rows, _ = made_up_flows(GOLDEN_ROWS, features=features, seed=1)
     rows[0, :4] = np.nan, np.inf, -np.inf, -1.0
     return rows
+
+
+def fitted_catboost(*, classes: tuple[int, ...] = CLASSES, features: int = 76) -> Any:
+    """A fitted CatBoostClassifier; the test is skipped where CatBoost is not installed."""
+    catboost = pytest.importorskip("catboost", reason="CatBoost, an extra, is not installed")
+    rows, codes = made_up_flows(300, features=features, classes=classes)
+    return catboost.CatBoostClassifier(
+        iterations=10, depth=3, random_seed=0, verbose=False, thread_count=1, allow_writing_files=False
+    ).fit(rows, codes)
+
+
+def make_catboost_package(directory: Path, record: ModelRecord | None = None) -> Path:
+    """Write a package that CatBoost's applier serves."""
+    record = record or make_record()
+    fitted = fitted_catboost(classes=record.classes, features=len(record.features))
+    rows = golden_rows(len(record.features))
+    write_package(
+        directory / "package",
+        CatBoostModel(fitted),
+        record,
+        golden_rows=rows,
+        golden_probabilities=fitted.predict_proba(clean(rows, record.preprocessing)),
+        card="# A CatBoost model of made-up flows\n",
+    )
+    return directory / "package"
+
+
+def log_folder(estimator: Any, folder: Path, **more: Any) -> Path:
+    """Save an estimator as a plain MLflow model, pickled as MLflow's users do."""
+    import mlflow.sklearn
+
+    # MLflow says that pickles run code, which is what these tests are about.
+    logging.getLogger("mlflow.sklearn").setLevel(logging.ERROR)
+    mlflow.sklearn.save_model(
+        estimator, str(folder), serialization_format="pickle", pip_requirements=["scikit-learn"], **more
+    )
+    return folder
+
+
+def make_pickle_package(directory: Path, record: ModelRecord | None = None) -> Path:
+    """Write a package whose pickled estimator serves by itself."""
+    record = record or make_record()
+    pipeline = fitted_pipeline(classes=record.classes, features=len(record.features))
+    rows = golden_rows(len(record.features))
+    package = directory / "package"
+    package.mkdir(parents=True, exist_ok=True)
+    log_folder(pipeline, package / "model")
+    write_package(
+        package,
+        None,
+        record,
+        golden_rows=rows,
+        golden_probabilities=pipeline.predict_proba(clean(rows, record.preprocessing)),
+        card="# A pickled model of made-up flows\n",
+    )
+    return package
 
 
 def make_package(directory: Path, record: ModelRecord | None = None) -> Path:

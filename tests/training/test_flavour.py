@@ -5,16 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pytest
 import skops.io
 
 from flows.schema import COMMON_NAMES
 from helpers.models import made_up_flows
 from training.estimator import fit, predict_proba, stacked
 from training.flavour import TRUSTED_TYPES, save_flavour
-
-# MLflow's own, when mlflow.pyfunc is imported.
-pytestmark = pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType:UserWarning")
 
 
 def test_mlflow_loads_it_from_both_entries(tmp_path: Path) -> None:

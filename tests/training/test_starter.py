@@ -22,7 +22,6 @@ from training.captures import figures, score_captures
 from training.starter import main
 
 # MLflow's own, when mlflow.pyfunc is imported.
-pytestmark = pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType:UserWarning")
 
 REFERENCE = Path(__file__).resolve().parents[1] / "reference"
 DEMO = Path(__file__).resolve().parents[2] / "data" / "demo" / "demo.pcap"
