@@ -130,7 +130,7 @@ def wrong_filter(directory: Path) -> str:
 
 def oversized(directory: Path) -> str:
     interface = replace(INTERFACE, frames=FrameCounters(frames=20, oversized=12))
-    status = make_status(None, model_error="", capture=CaptureStatus(True, None, (interface,)))
+    status = make_status(None, capture=CaptureStatus(True, None, (interface,)))
     return "\n".join(degraded_reasons(status, 300))
 
 

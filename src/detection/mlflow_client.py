@@ -61,7 +61,8 @@ def registry_errors(tracking_uri: str, *, remedy: str) -> Iterator[None]:
     try:
         yield
     except (MlflowException, OSError, SQLAlchemyError) as error:
-        reason = str(error).strip().partition("\n")[0]
+        # The same failure has the same words: addresses of objects are left out.
+        reason = re.sub(r" at 0x[0-9a-f]+", "", str(error).strip().partition("\n")[0])
         message = f"registry {tracking_uri} cannot be used ({reason}): {remedy}"
         raise ConnectionError(without_passwords(message)) from error
 

@@ -1,9 +1,12 @@
-"""The registry of models: which version serves, fetched and checked."""
+"""The registry of models: which version is meant, fetched and checked."""
 
 from __future__ import annotations
 
 import logging
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -19,9 +22,163 @@ if TYPE_CHECKING:
 
 STARTER: Final = Path(__file__).resolve().parents[2] / "models" / "starter"
 STARTER_NAME: Final = "ml-ids"
-STARTER_ALIAS: Final = "champion"
+CHAMPION: Final = "champion"
+CHALLENGER: Final = "challenger"
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A version of a registered model.
+
+    Attributes:
+        name, number: of model and version.
+        created: milliseconds since 1970; tells it from that of a deleted model of the same name.
+    """
+
+    name: str
+    number: str
+    created: int
+
+    def __str__(self) -> str:
+        return f"models:/{self.name}/{self.number}"
+
+
+class Registry:
+    """A registry of models; nothing is opened before it is asked.
+
+    An embedded registry without a model `ml-ids` gets the starter, alias champion; another registry
+    only when `register_starter` is set.
+
+    Attributes:
+        name: its address, passwords masked.
+    """
+
+    def __init__(
+        self, *, tracking_uri: str | None, state_dir: Path, register_starter: bool, starter: Path = STARTER
+    ) -> None:
+        """Describe a registry.
+
+        Args:
+            tracking_uri: its address; None for the one embedded below `state_dir`.
+            state_dir: where the embedded registry is; made when it is not there.
+            register_starter: whether a registry of the user's own gets the starter too.
+            starter: the starter's package.
+        """
+        self._embedded = embedded_uri(state_dir)
+        self._uri = tracking_uri or self._embedded
+        self._state_dir = state_dir
+        self._starter_wanted = register_starter or self._uri == self._embedded
+        self._starter = starter
+        self.name = without_passwords(self._uri)
+
+    @contextmanager
+    def client(self) -> Iterator[MlflowClient]:
+        """Give a client of the registry; what goes wrong in the context becomes one kind of error.
+
+        Raises:
+            ConnectionError: the registry cannot be used; the message says why and what to do.
+            ValueError: STATE_DIR cannot be made, or the starter is not whole.
+        """
+        if self._uri == self._embedded:
+            _make(self._state_dir)
+        with registry_errors(self._uri, remedy=self._remedy()):
+            client = open_client(self._uri)
+            if self._starter_wanted:
+                self._ensure_starter(client)
+                self._starter_wanted = False
+            yield client
+
+    def find(self, wanted: ModelUri) -> Version:
+        """Return the version a URI means at this moment.
+
+        Raises:
+            LookupError: there is none; the message says what there is and what to do.
+            ConnectionError, ValueError: as `client`.
+        """
+        with self.client() as client:
+            version = _resolve(client, wanted)
+            if version is None:
+                raise LookupError(without_passwords(self._absence(client, wanted)))
+            return _version(version)
+
+    def alias(self, name: str, alias: str) -> Version | None:
+        """Return the version an alias is set on, None when it is set on none.
+
+        Raises:
+            ConnectionError, ValueError: as `client`.
+        """
+        with self.client() as client:
+            version = _resolve(client, ModelUri(name, "alias", alias))
+            return _version(version) if version else None
+
+    def load(self, version: Version, folder: Path) -> Scorer:
+        """Fetch what serving reads of a version into `folder`, check it and load it.
+
+        Raises:
+            OSError: it cannot be fetched.
+            ValueError: it is not whole, or the golden batch fails.
+        """
+        with self.client() as client:
+            source = client.get_model_version_download_uri(version.name, version.number)
+        self._download(source, version, folder)
+        try:
+            return load_package(folder, model_name=version.name, model_version=version.number)
+        except ValueError as error:
+            raise ValueError(str(error).replace(str(folder), str(version))) from error
+
+    def _download(self, source: str, version: Version, folder: Path) -> None:
+        from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
+        for file in SERVED_FILES:
+            try:
+                repository = get_artifact_repository(source, tracking_uri=self._uri, registry_uri=self._uri)
+                repository.download_artifacts(file, str(folder))  # type: ignore[no-untyped-call]
+            except Exception as error:  # every artifact store has its own kinds
+                reason = " ".join(str(error).split())
+                raise OSError(
+                    without_passwords(
+                        f"{version}: {file} cannot be fetched from {source} ({reason}): if it is not there, "
+                        "this is not a model package of this project; serve another version or register one"
+                    )
+                ) from error
+
+    def _remedy(self) -> str:
+        if self._uri == self._embedded:
+            return "make STATE_DIR writable, with room on its disk, or set STATE_DIR to another directory"
+        return "check MLFLOW_TRACKING_URI and that it runs"
+
+    def _ensure_starter(self, client: MlflowClient) -> None:
+        if client.search_model_versions(f"name = '{STARTER_NAME}'", max_results=1):
+            return
+        load_package(self._starter)
+        artifacts = None
+        if self._uri == self._embedded:
+            artifacts = (self._state_dir.resolve() / "mlartifacts").as_uri()
+        version = register_package(client, self._starter, STARTER_NAME, alias=CHAMPION, artifacts=artifacts)
+        logger.info("registered the starter model as %s version %s, @%s", STARTER_NAME, version, CHAMPION)
+
+    def _absence(self, client: MlflowClient, wanted: ModelUri) -> str:
+        versions = list_versions(client, wanted.name)
+        if not versions:
+            others = ", ".join(sorted(model.name for model in client.search_registered_models())) or "none"
+            message = f"registry {self._uri} has no model {wanted.name!r} (it has: {others})"
+            if self._uri != self._embedded and wanted.name == STARTER_NAME:
+                return (
+                    f"{message}: register one, or set REGISTER_STARTER=true to register the starter model "
+                    "there"
+                )
+            return f"{message}: register it, or set MLFLOW_MODEL_NAME to one of these"
+        numbers = ", ".join(map(str, sorted(int(version.version) for version in versions)))
+        remedy = {
+            "alias": f"set the alias {wanted.value} on one of its versions ({numbers})",
+            "latest": "register a version",
+            "version": f"its versions are {numbers}",
+            "stage": f"stages are deprecated: set an alias on one of its versions ({numbers}) and use "
+            f"MLFLOW_MODEL_NAME=models:/{wanted.name}@ALIAS",
+        }[wanted.kind]
+        return f"registry {self._uri} has no {wanted}: {remedy}"
 
 
 def open_champion(
@@ -32,38 +189,32 @@ def open_champion(
     register_starter: bool,
     starter: Path = STARTER,
 ) -> Scorer:
-    """Return the model that serves, from the registry.
-
-    An embedded registry without a model `ml-ids` gets the starter, alias champion; another registry
-    only when `register_starter` is set.
-
-    Args:
-        tracking_uri: the registry; None for the one embedded below `state_dir`.
-        state_dir: where the embedded registry is; made when it is not there.
-        model_uri: which model and version, see `detection.model_uri`.
-        register_starter: whether a registry of the user's own gets the starter too.
-        starter: the starter's package.
+    """Return the model that serves, once; the arguments are those of `Registry` and `parse_model_uri`.
 
     Raises:
         ModelUnavailableError: no model can serve; the message says why and what to do.
     """
-    embedded = embedded_uri(state_dir)
-    registry = tracking_uri or embedded
+    registry = Registry(
+        tracking_uri=tracking_uri, state_dir=state_dir, register_starter=register_starter, starter=starter
+    )
     try:
-        wanted = parse_model_uri(model_uri)
-        if registry == embedded:
-            _make(state_dir)
-        with registry_errors(registry, remedy=_remedy(registry, embedded)):
-            client = open_client(registry)
-            artifacts = (state_dir.resolve() / "mlartifacts").as_uri() if registry == embedded else None
-            if registry == embedded or register_starter:
-                _ensure_starter(client, starter, artifacts)
-            version = _resolve(client, wanted)
-            if version is None:
-                raise ModelUnavailableError(without_passwords(_absence(client, wanted, registry, embedded)))
-            return _fetch(client, version, registry)
-    except (OSError, ValueError) as error:
+        version = registry.find(parse_model_uri(model_uri))
+        with tempfile.TemporaryDirectory(prefix="ml-ids-model-") as folder:
+            return registry.load(version, Path(folder))
+    except (OSError, ValueError, LookupError) as error:
         raise ModelUnavailableError(str(error)) from error
+
+
+def list_versions(client: MlflowClient, name: str) -> list[ModelVersion]:
+    """Return every version of a model, in the registry's order."""
+    found: list[ModelVersion] = []
+    token: str | None = None
+    while True:
+        page = client.search_model_versions(f"name = '{name}'", page_token=token)
+        found += page
+        token = page.token
+        if not token:
+            return found
 
 
 def _make(state_dir: Path) -> None:
@@ -75,18 +226,8 @@ def _make(state_dir: Path) -> None:
         ) from error
 
 
-def _remedy(registry: str, embedded: str) -> str:
-    if registry == embedded:
-        return "make STATE_DIR writable, with room on its disk, or set STATE_DIR to another directory"
-    return "check MLFLOW_TRACKING_URI and that it runs"
-
-
-def _ensure_starter(client: MlflowClient, starter: Path, artifacts: str | None) -> None:
-    if client.search_model_versions(f"name = '{STARTER_NAME}'", max_results=1):
-        return
-    load_package(starter)
-    version = register_package(client, starter, STARTER_NAME, alias=STARTER_ALIAS, artifacts=artifacts)
-    logger.info("registered the starter model as %s version %s, @%s", STARTER_NAME, version, STARTER_ALIAS)
+def _version(version: ModelVersion) -> Version:
+    return Version(version.name, str(version.version), int(version.creation_timestamp or 0))
 
 
 def _resolve(client: MlflowClient, wanted: ModelUri) -> ModelVersion | None:
@@ -94,7 +235,7 @@ def _resolve(client: MlflowClient, wanted: ModelUri) -> ModelVersion | None:
         models = client.search_registered_models(f"name = '{wanted.name}'")
         number = models[0].aliases.get(wanted.value) if models else None
         return None if number is None else client.get_model_version(wanted.name, str(number))
-    versions = _versions(client, wanted.name)
+    versions = list_versions(client, wanted.name)
     if wanted.kind == "version":
         versions = [version for version in versions if int(version.version) == int(wanted.value)]
     elif wanted.kind == "stage":
@@ -102,59 +243,3 @@ def _resolve(client: MlflowClient, wanted: ModelUri) -> ModelVersion | None:
             version for version in versions if (version.current_stage or "").lower() == wanted.value.lower()
         ]
     return max(versions, key=lambda version: int(version.version), default=None)
-
-
-def _versions(client: MlflowClient, name: str) -> list[ModelVersion]:
-    found: list[ModelVersion] = []
-    token: str | None = None
-    while True:
-        page = client.search_model_versions(f"name = '{name}'", page_token=token)
-        found += page
-        token = page.token
-        if not token:
-            return found
-
-
-def _absence(client: MlflowClient, wanted: ModelUri, registry: str, embedded: str) -> str:
-    versions = _versions(client, wanted.name)
-    if not versions:
-        others = ", ".join(sorted(model.name for model in client.search_registered_models())) or "none"
-        message = f"registry {registry} has no model {wanted.name!r} (it has: {others})"
-        if registry != embedded and wanted.name == STARTER_NAME:
-            return (
-                f"{message}: register one, or set REGISTER_STARTER=true to register the starter model there"
-            )
-        return f"{message}: register it, or set MLFLOW_MODEL_NAME to one of these"
-    numbers = ", ".join(map(str, sorted(int(version.version) for version in versions)))
-    remedy = {
-        "alias": f"set the alias {wanted.value} on one of its versions ({numbers})",
-        "latest": "register a version",
-        "version": f"its versions are {numbers}",
-        "stage": f"stages are deprecated: set an alias on one of its versions ({numbers}) and use "
-        f"MLFLOW_MODEL_NAME=models:/{wanted.name}@ALIAS",
-    }[wanted.kind]
-    return f"registry {registry} has no {wanted}: {remedy}"
-
-
-def _fetch(client: MlflowClient, version: ModelVersion, registry: str) -> Scorer:
-    """Download what serving reads of a version, without model/, check and load it."""
-    from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
-
-    number = str(version.version)
-    title = f"models:/{version.name}/{number}"
-    source = client.get_model_version_download_uri(version.name, number)
-    repository = get_artifact_repository(source, tracking_uri=registry, registry_uri=registry)
-    with tempfile.TemporaryDirectory(prefix="ml-ids-model-") as folder:
-        for file in SERVED_FILES:
-            try:
-                repository.download_artifacts(file, folder)  # type: ignore[no-untyped-call]
-            except Exception as error:  # every artifact store has its own kinds
-                reason = " ".join(str(error).split())
-                raise ValueError(
-                    f"{title}: {file} cannot be fetched from {source} ({reason}): if it is not there, "
-                    "this is not a model package of this project; serve another version or register one"
-                ) from error
-        try:
-            return load_package(Path(folder), model_name=version.name, model_version=number)
-        except ValueError as error:
-            raise ValueError(str(error).replace(folder, title)) from error

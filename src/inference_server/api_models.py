@@ -54,7 +54,12 @@ class Health(BaseModel):
     reasons: list[str] = Field(description="why the status is degraded")
     model_initialized: bool
     model: dict[str, Any] | None = Field(
-        description="name, version, dialect, features; the threshold in force and the record's own"
+        description="name, version, dialect, features, the threshold in force and the record's; source: "
+        "`registry`, or `cache` as long as the registry has not confirmed it; checked_at: the last look at "
+        "the registry without a failure"
+    )
+    challenger: dict[str, str] | None = Field(
+        description="name, version and dialect of the model of the alias `challenger`"
     )
     capture: dict[str, Any] = Field(description="state and counters of each interface")
     scoring: dict[str, Any] = Field(description="the scoring thread")

@@ -1,9 +1,14 @@
-"""The model that the settings name."""
+"""The registry and the model that the settings name."""
 
 from __future__ import annotations
 
-from detection.registry import open_champion
+from collections.abc import Callable
+
+from detection.model_cache import ModelCache
+from detection.model_uri import parse_model_uri
+from detection.registry import Registry, open_champion
 from detection.scorer import Scorer
+from detection.watcher import ModelWatcher
 from inference_server.settings import Settings
 
 
@@ -18,4 +23,32 @@ def configured_champion(settings: Settings) -> Scorer:
         state_dir=settings.state_dir,
         model_uri=settings.mlflow_model_name,
         register_starter=settings.register_starter,
+    )
+
+
+def configured_registry(settings: Settings) -> Registry:
+    """Return the registry of the settings; it is not asked yet."""
+    return Registry(
+        tracking_uri=settings.mlflow_tracking_uri,
+        state_dir=settings.state_dir,
+        register_starter=settings.register_starter,
+    )
+
+
+def configured_watcher(
+    settings: Settings,
+    on_champion: Callable[[Scorer], None],
+    on_challenger: Callable[[Scorer | None], None],
+) -> ModelWatcher:
+    """Return who follows the model of the settings; not running yet."""
+    registry = configured_registry(settings)
+    wanted = parse_model_uri(settings.mlflow_model_name)
+    cache = ModelCache(settings.state_dir, registry=registry.name, model_uri=str(wanted))
+    return ModelWatcher(
+        registry,
+        wanted,
+        cache,
+        on_champion=on_champion,
+        on_challenger=on_challenger,
+        poll_seconds=settings.model_poll_seconds,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from capture.status import InterfaceStatus
@@ -15,7 +16,7 @@ NOT_YET: Final = "Model not available"
 
 def degraded_reasons(status: ServiceStatus, silence_seconds: float) -> list[str]:
     """Return why the service does less than it should; nothing when all is well."""
-    reasons = missing_for_ready(status)
+    reasons = [*missing_for_ready(status), *status.model.problems]
     reasons += [
         f"capture on {interface.interface}: no packet for {interface.silent_seconds:.0f} s"
         for interface in status.capture.interfaces
@@ -52,7 +53,7 @@ def _oversized(interface: InterfaceStatus) -> str:
 
 def missing_for_ready(status: ServiceStatus) -> list[str]:
     """Return what keeps the service from its job; an empty list means ready."""
-    missing = [] if status.scorer else [f"{NOT_YET}: {status.model_error}"]
+    missing = [] if status.scorer else [f"{NOT_YET}: {status.model.error}"]
     if status.capture.error:
         missing.append(f"no live capture: {status.capture.error}")
     missing += [
@@ -80,11 +81,29 @@ def health_body(status: ServiceStatus, silence_seconds: float) -> dict[str, Any]
             "threshold": scorer.threshold,
             "record_threshold": scorer.record.threshold,
             "features": list(scorer.record.features),
+            "source": status.model.source,
+            "checked_at": _utc(status.model.checked_at),
         },
+        "challenger": _challenger(status),
         "capture": _capture(status.capture, silence_seconds),
         "scoring": {"running": status.scoring_running, **asdict(status.scoring)},
         "sink": _sink(status),
     }
+
+
+def _challenger(status: ServiceStatus) -> dict[str, str] | None:
+    challenger = status.model.challenger
+    if challenger is None:
+        return None
+    return {
+        "name": challenger.model_name,
+        "version": challenger.model_version,
+        "dialect": challenger.record.dialect,
+    }
+
+
+def _utc(seconds: float | None) -> str | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
 
 
 def _capture(capture: CaptureStatus, silence_seconds: float) -> dict[str, Any]:

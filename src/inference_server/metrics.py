@@ -41,7 +41,7 @@ COUNTERS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "verdicts_unlogged": ("Verdicts that reached no log: the queue was full, or the sink failed.", ()),
     "log_lines_written": ("Lines written to a log file.", ("file",)),
     "log_lines_lost": ("Lines that could not be written.", ("file",)),
-    "model_load_failures": ("How often the registry gave no model.", ()),
+    "model_load_failures": ("Checks of the registry, and versions of the model, that failed.", ()),
     "thread_restarts": ("How often a thread was started again after a failure.", ("thread",)),
 }
 GAUGES: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
@@ -55,11 +55,14 @@ GAUGES: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "sink_queue_flows": ("Verdicts waiting to be written.", ()),
     "sink_queue_capacity_flows": ("How many may wait before verdicts stay unlogged.", ()),
     "model_loaded": ("1 when a model serves.", ()),
+    "model_from_cache": ("1 when the registry has not confirmed the model that serves.", ()),
+    "model_checked_timestamp_seconds": ("Unix time of the last check of the registry that was well.", ()),
     "thread_running": ("1 when the thread is alive.", ("thread",)),
 }
 # fmt: on
 LATENCY: Final = ("prediction_latency_seconds", "Time from a request's body to its verdicts.")
 MODEL: Final = ("model", "The model that serves.")
+CHALLENGER: Final = ("challenger", "The model of the alias challenger.")
 Sample = tuple[str, tuple[str, ...], float]
 
 
@@ -90,15 +93,15 @@ class _ServiceCollector(Collector):
         families = _families()
         for name, labels, value in _samples(status):
             families[name].add_metric(labels, value)
-        scorer = status.scorer
-        if scorer:
-            about = {
-                "name": scorer.model_name,
-                "version": scorer.model_version,
-                "dialect": scorer.record.dialect,
-                "schema_id": scorer.record.schema_id,
-            }
-            yield InfoMetricFamily(PREFIX + MODEL[0], MODEL[1], about)
+        for (name, text), scorer in ((MODEL, status.scorer), (CHALLENGER, status.model.challenger)):
+            if scorer:
+                about = {
+                    "name": scorer.model_name,
+                    "version": scorer.model_version,
+                    "dialect": scorer.record.dialect,
+                    "schema_id": scorer.record.schema_id,
+                }
+                yield InfoMetricFamily(PREFIX + name, text, about)
         yield from families.values()
 
 
@@ -119,7 +122,10 @@ def _samples(status: ServiceStatus) -> Iterable[Sample]:
     yield from _scoring_samples(status.scoring)
     sink = status.sink
     yield "model_loaded", (), float(status.scorer is not None)
-    yield "model_load_failures", (), status.model_load_failures
+    yield "model_from_cache", (), float(status.model.source == "cache")
+    if status.model.checked_at is not None:
+        yield "model_checked_timestamp_seconds", (), status.model.checked_at
+    yield "model_load_failures", (), status.model.failures
     yield "sink_queue_flows", (), sink.queued
     yield "sink_queue_capacity_flows", (), sink.capacity
     yield "verdicts_unlogged", (), sink.dropped

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from inference_server.metrics import COUNTERS, GAUGES, LATENCY, MODEL, PREFIX
+from inference_server.metrics import CHALLENGER, COUNTERS, GAUGES, LATENCY, MODEL, PREFIX
 
 HEADING = """\
 # Metrics
@@ -20,7 +20,10 @@ def metrics_markdown() -> str:
     rows = [
         *((f"{name}_total", "counter", labels, text) for name, (text, labels) in COUNTERS.items()),
         *((name, "gauge", labels, text) for name, (text, labels) in GAUGES.items()),
-        (f"{MODEL[0]}_info", "gauge", ("name", "version", "dialect", "schema_id"), MODEL[1]),
+        *(
+            (f"{name}_info", "gauge", ("name", "version", "dialect", "schema_id"), text)
+            for name, text in (MODEL, CHALLENGER)
+        ),
         (LATENCY[0], "histogram", (), LATENCY[1]),
     ]
     return HEADING + "".join(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import time
-from functools import partial
 from typing import Any, Final
 
 from alerting.prediction_log import PredictionLog
@@ -17,12 +16,11 @@ from flows.verdicts import Verdicts
 from inference_server import demo
 from inference_server.application_log import ApplicationLog
 from inference_server.auth import KeyCheck
-from inference_server.champion import configured_champion
+from inference_server.champion import configured_watcher
 from inference_server.health import health_body, missing_for_ready
 from inference_server.live_capture import LiveCapture, captured_dialect
 from inference_server.metrics import Metrics
 from inference_server.minute_report import MinuteReport
-from inference_server.model_loader import ModelLoader
 from inference_server.predict import Predictor
 from inference_server.settings import Settings
 from inference_server.status import ServiceStatus
@@ -41,14 +39,14 @@ class Service:
         self.sink = Sink(PredictionLog(settings.log_dir, negatives=settings.log_negative_predictions))
         # Choosing an extractor of another dialect is the consent to score its flows.
         self.worker = ScoringWorker(self._scored, also_scored={captured_dialect(settings)} - {IMPROVED})
-        self.loader = ModelLoader(partial(configured_champion, settings), self._serve)
+        self.watcher = configured_watcher(settings, self._serve, self._shadow)
         self.capture = LiveCapture(settings, self.worker.hand_over)
         self.demo = demo.Demo(settings, self.worker)
         self.report = MinuteReport(self.status)
         self.keys = KeyCheck(settings)
         self.metrics = Metrics(self.status)
         self.predictor = Predictor(
-            self.worker, self.sink, sensor=settings.sensor_id, model_error=lambda: self.loader.error
+            self.worker, self.sink, sensor=settings.sensor_id, model_error=lambda: self.watcher.status().error
         )
 
     def start(self) -> None:
@@ -57,14 +55,14 @@ class Service:
         self.sink.start()
         self.worker.start()
         logger.info("loading %s", self.settings.mlflow_model_name)
-        self.loader.start()
+        self.watcher.start()
         self.capture.start()
         self.report.start()
 
     def stop(self, seconds: float = STOP_SECONDS) -> None:
         """Stop from the source to the end, so that open flows still reach the logs."""
         deadline = time.monotonic() + seconds
-        self.loader.stop()
+        self.watcher.stop()
         self.demo.stop()
         self.report.stop()
         self.capture.stop(seconds / 2)
@@ -77,8 +75,7 @@ class Service:
         """Look at every part."""
         return ServiceStatus(
             scorer=self.worker.scorer,
-            model_error=self.loader.error,
-            model_load_failures=self.loader.failures,
+            model=self.watcher.status(),
             capture=self.capture.status(),
             scoring=self.worker.counters(),
             scoring_running=self.worker.running,
@@ -97,11 +94,19 @@ class Service:
     def _scored(self, table: FlowTable, verdicts: Verdicts) -> None:
         self.sink.put(table, verdicts, demo.SENSOR if table.sensor == demo.SENSOR else SIDECAR)
 
+    def _shadow(self, challenger: Scorer | None) -> None:
+        """Nothing is scored in the challenger's shadow."""
+
     def _serve(self, scorer: Scorer) -> None:
+        first = self.worker.scorer is None
         self.worker.scorer = scorer
+        if first:
+            self._say_started(scorer)
+            self.demo.start()
+
+    def _say_started(self, scorer: Scorer) -> None:
         interfaces = ", ".join(status.interface for status in self.capture.status().interfaces) or "none"
         logger.info(
             "started: interface %s, dialect %s, model %s version %s",
             *(interfaces, captured_dialect(self.settings), scorer.model_name, scorer.model_version),
         )
-        self.demo.start()

@@ -56,6 +56,12 @@ class Settings(BaseSettings):
         "models:/ml-ids@champion",
         description="the model to serve: `models:/NAME@ALIAS`, `models:/NAME/VERSION`, `/latest` or `/STAGE`",
     )
+    model_poll_seconds: float = Field(
+        30.0,
+        ge=1,
+        le=86_400,
+        description="seconds between two looks at the registry for another version of the model, 1 to 86400",
+    )
     register_starter: bool = Field(
         False, description="true or false; true registers the starter model in a registry of your own as well"
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from alerting.line_file import LineFileStatus
 from alerting.sink import SinkStatus
 from detection.scorer import Scorer
+from detection.watcher import ModelStatus
 from detection.worker import WorkerCounters
 from inference_server.live_capture import CaptureStatus
 
@@ -17,8 +18,7 @@ class ServiceStatus:
 
     Attributes:
         scorer: the model that serves, None before there is one.
-        model_error: why none serves, None when one does.
-        model_load_failures: how often the registry gave none.
+        model: what the registry says of it, and of its challenger.
         capture: live capture.
         scoring: the scoring thread's counters.
         scoring_running: that thread is alive.
@@ -27,8 +27,7 @@ class ServiceStatus:
     """
 
     scorer: Scorer | None
-    model_error: str | None
-    model_load_failures: int
+    model: ModelStatus
     capture: CaptureStatus
     scoring: WorkerCounters
     scoring_running: bool

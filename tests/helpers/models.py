@@ -167,10 +167,10 @@ def make_pickle_package(directory: Path, record: ModelRecord | None = None) -> P
     return package
 
 
-def make_package(directory: Path, record: ModelRecord | None = None) -> Path:
+def make_package(directory: Path, record: ModelRecord | None = None, *, seed: int = 0) -> Path:
     """Write a package below `directory`; model/ holds a file that nothing may read."""
     record = record or make_record()
-    pipeline = fitted_pipeline(classes=record.classes, features=len(record.features))
+    pipeline = fitted_pipeline(classes=record.classes, features=len(record.features), seed=seed)
     package = directory / "package"
     (package / "model").mkdir(parents=True)
     (package / "model" / "model.skops").write_bytes(b"not an estimator")

@@ -9,6 +9,7 @@ from alerting.line_file import LineFileStatus
 from alerting.sink import SinkStatus
 from capture.evidence import EvidenceStatus
 from capture.status import FrameCounters, InterfaceStatus, MeterCounters
+from detection.watcher import ModelStatus
 from detection.worker import WorkerCounters
 from inference_server.live_capture import CaptureStatus
 from inference_server.status import ServiceStatus
@@ -55,6 +56,7 @@ WORKER = WorkerCounters(
     insufficient=1,
     restarts=0,
 )
+MODEL = ModelStatus(error="the registry is down", checked_at=1_767_603_600.0)
 SINK = SinkStatus(
     running=True,
     restarts=0,
@@ -70,8 +72,7 @@ def make_status(scorer: Any, **changes: Any) -> ServiceStatus:
     """The state of a service that serves `scorer` and captures eth0."""
     well = ServiceStatus(
         scorer=scorer,
-        model_error=None,
-        model_load_failures=0,
+        model=MODEL if scorer is None else replace(MODEL, champion=scorer, source="registry", error=None),
         capture=CaptureStatus(enabled=True, error=None, interfaces=(INTERFACE,)),
         scoring=WORKER,
         scoring_running=True,

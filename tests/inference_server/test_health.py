@@ -8,6 +8,7 @@ import pytest
 
 from alerting.line_file import LineFileStatus
 from capture.status import FrameCounters
+from detection.watcher import ModelStatus
 from flows.schema import COMMON_NAMES
 from helpers.models import make_record, make_scorer
 from helpers.status import INTERFACE, SINK, make_status
@@ -43,7 +44,7 @@ def test_all_well() -> None:
     ("changes", "reason"),
     [
         (
-            {"scorer": None, "model_error": "the registry is down"},
+            {"scorer": None},
             "Model not available: the registry is down",
         ),
         (
@@ -96,6 +97,26 @@ def test_degraded_but_ready(changes: dict[str, Any], reason: str) -> None:
     assert degraded_reasons(status, 300) == [reason]
 
 
+def test_what_the_registry_says_is_shown() -> None:
+    model = ModelStatus(
+        champion=SCORER,
+        challenger=make_scorer(version="2"),
+        source="cache",
+        error="registry http://r cannot be used (refused): check it",
+        challenger_error="version 3 is not usable: it is not whole",
+        checked_at=1_767_603_600.0,
+    )
+    body = health_body(make_status(SCORER, model=model), 300)
+    Health.model_validate(orjson.loads(orjson.dumps(body)))
+    assert body["reasons"] == [
+        "registry http://r cannot be used (refused): check it; serving version 1 from the cache",
+        "challenger: version 3 is not usable: it is not whole",
+    ]
+    assert (body["model"]["source"], body["model"]["checked_at"]) == ("cache", "2026-01-05T09:00:00+00:00")
+    assert body["challenger"] == {"name": "ml-ids", "version": "2", "dialect": "improved"}
+    assert missing_for_ready(make_status(SCORER, model=model)) == []
+
+
 def test_capture_that_is_not_wanted_is_not_missed() -> None:
     status = make_status(SCORER, capture=CaptureStatus(enabled=False, error=None, interfaces=()))
     assert health_body(status, 300)["status"] == "healthy"
@@ -110,5 +131,5 @@ def test_a_model_of_another_dialect_cannot_judge_the_capture() -> None:
 
 
 def test_without_a_model() -> None:
-    body = health_body(make_status(None, model_error="loading"), 300)
+    body = health_body(make_status(None), 300)
     assert (body["model_initialized"], body["model"], body["status"]) == (False, None, "degraded")

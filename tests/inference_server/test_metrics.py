@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 from prometheus_client.parser import text_string_to_metric_families
 
+from detection.watcher import ModelStatus
 from helpers.models import make_scorer
 from helpers.status import make_status
 from inference_server.metrics import Metrics
@@ -61,6 +64,23 @@ def test_without_a_model_there_is_no_model_info() -> None:
     samples = _samples(Metrics(lambda: make_status(None)))
     assert samples["mlids_model_loaded", ()] == 0
     assert "mlids_model_info" not in {name for name, _ in samples}
+
+
+def test_the_challenger_and_the_last_check() -> None:
+    champion, challenger = make_scorer(), make_scorer(version="2")
+    model = ModelStatus(champion=champion, challenger=challenger, source="cache", failures=3)
+    samples = _samples(Metrics(lambda: make_status(champion, model=model)))
+    versions = {
+        (name, dict(labels)["version"]): value for (name, labels), value in samples.items() if "_info" in name
+    }
+    assert versions == {("mlids_model_info", "1"): 1, ("mlids_challenger_info", "2"): 1}
+    assert samples["mlids_model_from_cache", ()] == 1
+    assert samples["mlids_model_load_failures_total", ()] == 3
+    assert "mlids_model_checked_timestamp_seconds" not in {name for name, _ in samples}
+    model = replace(model, source="registry", checked_at=1_767_603_600.0)
+    samples = _samples(Metrics(lambda: make_status(champion, model=model)))
+    assert samples["mlids_model_from_cache", ()] == 0
+    assert samples["mlids_model_checked_timestamp_seconds", ()] == 1_767_603_600.0
 
 
 def test_latency_is_observed() -> None:
