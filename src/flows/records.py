@@ -1,26 +1,26 @@
-"""Records: flat JSON objects of flow features, in any set's spelling, to a FlowTable."""
+"""Flows as others send them, below titles of any set's spelling, to a FlowTable."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, groupby
+from operator import itemgetter
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from flows.addresses import UNKNOWN, pack_address
-from flows.columns import METADATA, canonical
 from flows.dialects import known_dialect
+from flows.identity import identity_columns, shortened
+from flows.numbers import number, same
 from flows.schema import COMMON_NAMES
-from flows.table import UNKNOWN_PORT, UNKNOWN_PROTOCOL, FlowTable
+from flows.table import FlowTable
+from flows.titles import Titles, read_titles
 from flows.units import to_schema_units, unit_warnings
 
 NO_FEATURES: Final = "No features provided"
 NAMED_AT_MOST: Final = 20
-SHOWN_AT_MOST: Final = 64
-_SYMBOLS: Final = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 
 class FeatureError(ValueError):
@@ -47,6 +47,21 @@ class FeatureError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
+class Rows:
+    """Flows that have their values in the same order.
+
+    Attributes:
+        titles: of the columns, in any set's spelling.
+        values: one sequence a flow, as long as `titles`.
+        null_is_nan: None is the number NaN, as in pandas' JSON, instead of no number.
+    """
+
+    titles: tuple[str, ...]
+    values: Sequence[Sequence[object]]
+    null_is_nan: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class ParsedRecords:
     """The flows of some records, and what their sender should know about them."""
 
@@ -54,174 +69,133 @@ class ParsedRecords:
     warnings: tuple[str, ...]
 
 
+def rows_of(records: Iterable[Mapping[str, object]], *, null_is_nan: bool = False) -> list[Rows]:
+    """Return flat objects as rows: those that follow each other with the same keys together."""
+    return [
+        Rows(titles, [tuple(record.values()) for record in group], null_is_nan)
+        for titles, group in groupby(records, tuple)
+    ]
+
+
 def table_from_records(
     records: Sequence[Mapping[str, object]], *, dialect: str, required: Sequence[str] = COMMON_NAMES
 ) -> ParsedRecords:
-    """Make a table with exactly the `required` features of n records.
+    """Make a table of flat objects; see `table_from_rows`."""
+    return table_from_rows(rows_of(records), dialect=dialect, required=required)
 
-    Keys may be in any set's spelling. Numbers are JSON numbers, or the texts NaN, Infinity and
-    -Infinity. Five-tuple keys become the flow's identity; flow id, timestamp and label are kept as
-    extras; other unknown keys are ignored with a warning. Units are converted from `dialect`'s.
+
+def table_from_rows(
+    parts: Sequence[Rows], *, dialect: str, required: Sequence[str] = COMMON_NAMES
+) -> ParsedRecords:
+    """Make a table with exactly the `required` features of n flows.
+
+    Numbers are JSON numbers, or the texts NaN, Infinity and -Infinity. Five-tuple columns become the
+    flow's identity; flow id, timestamp and label are kept as extras; other unknown columns are ignored
+    with a warning. Units are converted from `dialect`'s.
 
     Raises:
-        FeatureError: there are no records, or one lacks required features, or has values that are no
-            numbers, or two keys for one feature with different values.
+        FeatureError: there are no flows, or one lacks required features, or has values that are no
+            numbers, or two columns of one feature with different values.
         ValueError: `dialect` is unknown.
     """
     known_dialect(dialect)
-    if not records:
+    required = tuple(required)
+    flows = sum(len(part.values) for part in parts)
+    if not flows:
         raise FeatureError(NO_FEATURES)
-    unknown: dict[str, None] = {}
+    titles: list[Titles] = []
+    features: list[NDArray[np.float64]] = []
+    first = 0
+    for part in parts:
+        titles.append(read_titles(part.titles, required))
+        features.append(_features(part, titles[-1], required, first if flows > 1 else None))
+        first += len(part.values)
+    matrix = features[0] if len(features) == 1 else np.concatenate(features)
     warnings: list[str] = []
-    rows: list[list[float]] = []
-    metadata: list[dict[str, object]] = []
-    for number, record in enumerate(records):
-        where = f"record {number}: " if len(records) > 1 else ""
-        sent = _by_name(record, unknown, where)
-        rows.append(_row(sent, required, where))
-        metadata.append({name: value for name, (_, value) in sent.items() if name in METADATA})
-    if unknown:
+    if unknown := dict.fromkeys(chain.from_iterable(each.unknown for each in titles)):
         warnings.append(f"Ignored unknown keys: {_listed(unknown)}")
-    features = np.array(rows, np.float64)
-    to_schema_units(features, required, dialect)
-    table = FlowTable.from_features(features, required, dialect, **_columns(metadata, warnings))
+    to_schema_units(matrix, required, dialect)
+    columns = identity_columns(_metadata(parts, titles), warnings)
+    table = FlowTable.from_features(matrix, required, dialect, **columns)
     return ParsedRecords(table, (*warnings, *unit_warnings(table)))
 
 
-def _by_name(
-    record: Mapping[str, object], unknown: dict[str, None], where: str
-) -> dict[str, tuple[str, object]]:
-    """Return each known key and its value by canonical name; unknown keys are added to `unknown`."""
-    if not record:
+def _features(
+    rows: Rows, titles: Titles, required: tuple[str, ...], first: int | None
+) -> NDArray[np.float64]:
+    """Return the required features of n rows; `first` is the number of the first row in messages."""
+    if not titles.missing and titles.names:
+        picked = _picked(titles.features, rows.values)
+        if _plain_numbers(picked, rows.null_is_nan) and not any(
+            not same(row[one], row[other]) for one, other in titles.repeated for row in rows.values
+        ):
+            try:
+                return np.array(picked, np.float64)
+            except OverflowError:
+                pass
+    checked = [
+        _checked(row, rows, titles, required, "" if first is None else f"record {first + at}: ")
+        for at, row in enumerate(rows.values)
+    ]
+    return np.array(checked, np.float64)
+
+
+def _picked(positions: tuple[int, ...], values: Sequence[Sequence[object]]) -> Sequence[Sequence[object]]:
+    if positions == tuple(range(len(values[0]))):
+        return values
+    pick: Callable[[Any], Any] = itemgetter(*positions)
+    return [pick(row) for row in values] if len(positions) > 1 else [(pick(row),) for row in values]
+
+
+def _plain_numbers(values: Sequence[Sequence[object]], null_is_nan: bool) -> bool:
+    allowed = {float, int, type(None)} if null_is_nan else {float, int}
+    return allowed.issuperset(map(type, chain.from_iterable(values)))
+
+
+def _checked(
+    row: Sequence[object], rows: Rows, titles: Titles, required: tuple[str, ...], where: str
+) -> list[float]:
+    """Return one row's required features, value by value.
+
+    Raises:
+        FeatureError: they cannot be used; names all that is wrong with the row.
+    """
+    if not row:
         raise FeatureError(f"{where}{NO_FEATURES}")
-    sent: dict[str, tuple[str, object]] = {}
-    conflicting: list[tuple[str, str]] = []
-    for key, value in record.items():
-        name = canonical(key)
-        if name is None:
-            unknown[key] = None
-        elif name not in sent:
-            sent[name] = (key, value)
-        elif not _same(sent[name][1], value):
-            conflicting.append((sent[name][0], key))
+    names = titles.names
+    conflicting = [
+        (names[one], names[other]) for one, other in titles.repeated if not same(row[one], row[other])
+    ]
     if conflicting:
-        pairs = "; ".join(f"{first!r} and {second!r}" for first, second in conflicting)
+        pairs = "; ".join(f"{one!r} and {other!r}" for one, other in conflicting)
         raise FeatureError(f"{where}Two values for one feature: {pairs}", conflicting=conflicting)
-    return sent
-
-
-def _same(first: object, second: object) -> bool:
-    numbers = _number(first), _number(second)
-    if numbers[0] is None or numbers[1] is None:
-        return type(first) is type(second) and first == second
-    return numbers[0] == numbers[1] or (math.isnan(numbers[0]) and math.isnan(numbers[1]))
-
-
-def _row(sent: Mapping[str, tuple[str, object]], required: Sequence[str], where: str) -> list[float]:
-    missing: list[str] = []
-    not_numeric: list[str] = []
-    row: list[float] = []
-    for name in required:
-        if name not in sent:
-            missing.append(name)
-            continue
-        key, value = sent[name]
-        number = _number(value)
-        if number is None:
-            not_numeric.append(key)
-        else:
-            row.append(number)
+    present = [titles.where[name] for name in required if name in titles.where]
+    numbers = [np.nan if rows.null_is_nan and row[at] is None else number(row[at]) for at in present]
+    not_numeric = [names[at] for at, value in zip(present, numbers, strict=True) if value is None]
     problems = []
-    if missing:
-        problems.append(f"Missing features: {', '.join(missing)}")
+    if titles.missing:
+        problems.append(f"Missing features: {', '.join(titles.missing)}")
     if not_numeric:
         problems.append(f"Not numeric: {', '.join(not_numeric)}")
     if problems:
-        raise FeatureError(where + ". ".join(problems), missing=missing, not_numeric=not_numeric)
-    return row
+        raise FeatureError(where + ". ".join(problems), missing=titles.missing, not_numeric=not_numeric)
+    return [value for value in numbers if value is not None]
 
 
-def _number(value: object) -> float | None:
-    if type(value) is float:
-        return value
-    if isinstance(value, str):
-        return _SYMBOLS.get(value)
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        try:
-            return float(value)
-        except OverflowError:
-            return None
-    return None
-
-
-def _columns(metadata: Sequence[Mapping[str, object]], warnings: list[str]) -> dict[str, Any]:
-    def parsed(name: str, parse: Callable[[object], Any], unknown: object) -> list[Any]:
-        values: list[Any] = []
-        refused: list[object] = []
-        for row in metadata:
-            value = row.get(name)
-            try:
-                values.append(unknown if value is None or value == "" else parse(value))
-            except ValueError:
-                values.append(unknown)
-                refused.append(value)
-        if refused:
-            first = _shortened(repr(refused[0]))
-            warnings.append(f"{name} unknown in {len(refused)} of {len(metadata)} flows: cannot use {first}")
-        return values
-
-    def addresses(name: str) -> NDArray[np.uint8]:
-        return np.frombuffer(b"".join(parsed(name, _address, UNKNOWN)), np.uint8).reshape(-1, 16)
-
-    texts = {name: parsed(name, _scalar, None) for name in ("flow_id", "timestamp", "label")}
+def _metadata(parts: Sequence[Rows], titles: Sequence[Titles]) -> dict[str, list[object]]:
+    """Return n values of each metadata column that any part has; None where a part has it not."""
+    names = dict.fromkeys(chain.from_iterable(each.metadata for each in titles))
     return {
-        "src_addr": addresses("src_ip"),
-        "dst_addr": addresses("dst_ip"),
-        "src_port": np.array(parsed("src_port", _port, UNKNOWN_PORT), np.int32),
-        "dst_port": np.array(parsed("dst_port", _port, UNKNOWN_PORT), np.int32),
-        "protocol": np.array(parsed("protocol", _protocol, UNKNOWN_PROTOCOL), np.int16),
-        "extras": {
-            name: np.array([*values, None], dtype=object)[:-1]
-            for name, values in texts.items()
-            if any(value is not None for value in values)
-        },
+        name: [
+            None if (at := each.metadata.get(name)) is None else row[at]
+            for part, each in zip(parts, titles, strict=True)
+            for row in part.values
+        ]
+        for name in names
     }
 
 
-def _address(value: object) -> bytes:
-    if not isinstance(value, str):
-        raise ValueError("no text")
-    return pack_address(value)
-
-
-def _port(value: object) -> int:
-    return _integer(value, 65535)
-
-
-def _protocol(value: object) -> int:
-    return _integer(value, 255)
-
-
-def _integer(value: object, highest: int) -> int:
-    number = _number(value)
-    if number is None and isinstance(value, str):
-        number = float(value)
-    if number is None or not number.is_integer() or not 0 <= number <= highest:
-        raise ValueError(f"not an integer from 0 to {highest}")
-    return int(number)
-
-
-def _scalar(value: object) -> object:
-    if not isinstance(value, (str, int, float)):
-        raise ValueError("neither text nor number")
-    return value
-
-
 def _listed(names: Iterable[str]) -> str:
-    shown = [_shortened(name) for name in names]
+    shown = [shortened(name) for name in names]
     more = len(shown) - NAMED_AT_MOST
     return ", ".join(shown[:NAMED_AT_MOST]) + (f" and {more} more" if more > 0 else "")
-
-
-def _shortened(text: str) -> str:
-    return text if len(text) <= SHOWN_AT_MOST else f"{text[:SHOWN_AT_MOST]}..."

@@ -7,6 +7,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field
 
 from flows.schema import COMMON
+from inference_server.envelopes import INPUTS, INSTANCES, RECORDS, SPLIT
+from inference_server.request_body import CSV, MAX_FLOWS
 
 
 class Message(BaseModel):
@@ -47,6 +49,12 @@ class Predictions(BaseModel):
     warnings: list[str] = Field(description="what the sender should know about what was sent")
 
 
+class Invocations(BaseModel):
+    """The answer of `POST /invocations`, that of MLflow's scoring protocol."""
+
+    predictions: list[int] = Field(description="class codes, 0 is benign, one a flow in the order sent")
+
+
 class Health(BaseModel):
     """The answer of `GET /health`."""
 
@@ -73,10 +81,23 @@ class Ready(BaseModel):
     missing: list[str] = Field(description="what keeps the service from its job")
 
 
-def predict_request_body() -> dict[str, Any]:
-    """Return the OpenAPI description of the body of `POST /predict`."""
-    flow = {
+def flows_request_body() -> dict[str, Any]:
+    """Return the OpenAPI description of a body of flows."""
+    flows = {"type": "array", "items": {"type": "object"}, "minItems": 1, "maxItems": MAX_FLOWS}
+    bodies = [_flow_schema(), {"title": "flows"} | flows, *_envelope_schemas(flows)]
+    return {
+        "required": True,
+        "content": {
+            "application/json": {"schema": {"anyOf": bodies}},
+            CSV: {"schema": {"type": "string", "description": "a line of titles, then one a flow"}},
+        },
+    }
+
+
+def _flow_schema() -> dict[str, Any]:
+    return {
         "type": "object",
+        "title": "flow",
         "description": "one flow: all features the model reads, in any data set's spelling (shown is the "
         "canonical one); the five-tuple, timestamp, flow id and label are kept in the log, other keys are "
         "ignored and warned of",
@@ -86,5 +107,30 @@ def predict_request_body() -> dict[str, Any]:
         },
         "additionalProperties": True,
     }
-    schema = {"oneOf": [flow, {"type": "array", "items": {"type": "object"}, "minItems": 1}]}
-    return {"required": True, "content": {"application/json": {"schema": schema}}}
+
+
+def _envelope_schemas(flows: dict[str, Any]) -> list[dict[str, Any]]:
+    columns = {"type": "object", "additionalProperties": {"type": "array"}}
+    split = {
+        "type": "object",
+        "properties": {
+            "columns": {"type": "array", "items": {"type": "string"}},
+            "data": {"type": "array", "items": {"type": "array"}, "minItems": 1, "maxItems": MAX_FLOWS},
+            "index": {"description": "ignored"},
+        },
+        "required": ["columns", "data"],
+        "additionalProperties": False,
+    }
+    either = {"oneOf": [flows, columns]}
+    contents = {SPLIT: split, RECORDS: flows, INSTANCES: either, INPUTS: either}
+    return [
+        {
+            "type": "object",
+            "title": name,
+            "description": "as in MLflow's scoring protocol; null is NaN",
+            "properties": {name: content, "params": {"description": "ignored"}},
+            "required": [name],
+            "additionalProperties": False,
+        }
+        for name, content in contents.items()
+    ]

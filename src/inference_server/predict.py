@@ -1,4 +1,4 @@
-"""The one handler behind every transport: records in, verdicts out, and into the logs."""
+"""The one handler behind every transport: flows in, verdicts out, and into the logs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import queue
 import secrets
 import threading
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Final, ParamSpec, TypeVar
 
 import numpy as np
@@ -16,18 +16,28 @@ from numpy.typing import NDArray
 from alerting.sink import Sink
 from detection.scorer import ModelUnavailableError, Scorer
 from detection.worker import ScoringWorker
-from flows.records import FeatureError, ParsedRecords, table_from_records
+from flows.records import FeatureError, ParsedRecords, table_from_rows
+from flows.table import FlowTable
 from flows.verdict_record import verdict_records
 from flows.verdicts import Verdicts
 from inference_server.errors import BusyError, ModelNotAvailableError, UnprocessableError
 from inference_server.health import NOT_YET
-from inference_server.request_body import parse_records
+from inference_server.request_body import Body, parse_flows
 
 P = ParamSpec("P")
 ResultT = TypeVar("ResultT")
 SOURCE: Final = "api"
 LARGE_BODY_BYTES: Final = 64_000
 """Bodies above this are parsed off the event loop: 76 features a flow take 40 to 80 us a flow."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """The flows of a request, their verdicts, and what their sender should know."""
+
+    table: FlowTable
+    verdicts: Verdicts
+    warnings: tuple[str, ...]
 
 
 class Predictor:
@@ -44,28 +54,46 @@ class Predictor:
         self._uids = threading.Lock()
         self._next_uid = secrets.randbits(31) << 32
 
-    async def predict(self, body: bytes, dialect: str | None) -> dict[str, Any]:
+    async def predict(self, body: Body, dialect: str | None) -> dict[str, Any]:
         """Return the answer to a request's body; `dialect` None means the model's.
 
         Raises:
+            RequestError: as `judge` does.
+        """
+        judged = await self.judge(body, dialect)
+        return await _run(len(body) > LARGE_BODY_BYTES, _answer, judged)
+
+    async def invoke(self, body: Body, dialect: str | None) -> dict[str, Any]:
+        """Return the same verdicts as MLflow's scoring protocol wants them: the class codes alone.
+
+        Raises:
+            RequestError: as `judge` does.
+        """
+        return {"predictions": (await self.judge(body, dialect)).verdicts.code.tolist()}
+
+    async def judge(self, body: Body, dialect: str | None) -> Judged:
+        """Score and log the flows of a request's body; `dialect` None means the model's.
+
+        Raises:
             UnprocessableError: the body, or the dialect, is not usable; says what to change.
+            BodyTooLargeError: it holds too many flows.
             ModelNotAvailableError: no model serves yet.
             BusyError: the scoring queue is full.
         """
-        large = len(body) > LARGE_BODY_BYTES
-        parsed, scorer = await _run(large, self._parse, body, dialect)
-        verdicts = await self._score(parsed)
+        parsed, scorer = await _run(len(body) > LARGE_BODY_BYTES, self._parse, body, dialect)
+        verdicts = await self._score(parsed.table)
         self._sink.put(parsed.table, verdicts, SOURCE)
-        return await _run(large, _answer, parsed, verdicts, _dialect_warnings(scorer, parsed.table.dialect))
+        warnings = (*parsed.warnings, *_dialect_warnings(scorer, parsed.table.dialect))
+        return Judged(parsed.table, verdicts, warnings)
 
-    def _parse(self, body: bytes, dialect: str | None) -> tuple[ParsedRecords, Scorer]:
-        records = parse_records(body)
+    def _parse(self, body: Body, dialect: str | None) -> tuple[ParsedRecords, Scorer]:
+        rows = parse_flows(body)
         scorer = self._worker.scorer
         if scorer is None:
             raise ModelNotAvailableError(f"{NOT_YET}: {self._model_error()}")
         try:
-            parsed = table_from_records(
-                records, dialect=dialect or scorer.record.dialect, required=scorer.record.features
+            parsed = table_from_rows(
+                rows, dialect=dialect or scorer.record.dialect, required=scorer.record.features
             )
         except FeatureError as error:
             raise UnprocessableError(
@@ -85,9 +113,9 @@ class Predictor:
             self._next_uid += count
         return np.arange(first, first + count, dtype=np.uint64)
 
-    async def _score(self, parsed: ParsedRecords) -> Verdicts:
+    async def _score(self, table: FlowTable) -> Verdicts:
         try:
-            return await asyncio.wrap_future(self._worker.submit(parsed.table))
+            return await asyncio.wrap_future(self._worker.submit(table))
         except queue.Full as error:
             raise BusyError(str(error)) from None
         except ModelUnavailableError as error:
@@ -98,16 +126,16 @@ async def _run(in_thread: bool, function: Callable[P, ResultT], *args: P.args, *
     return await asyncio.to_thread(function, *args, **kwargs) if in_thread else function(*args, **kwargs)
 
 
-def _answer(parsed: ParsedRecords, verdicts: Verdicts, more_warnings: list[str]) -> dict[str, Any]:
-    rows = range(len(verdicts))
+def _answer(judged: Judged) -> dict[str, Any]:
+    verdicts = judged.verdicts
     return {
         "prediction": verdicts.code.tolist(),
-        "label": [verdicts.label(row) for row in rows],
+        "label": [verdicts.label(row) for row in range(len(verdicts))],
         "probability": verdicts.p_attack.tolist(),
         "threshold": verdicts.threshold,
         "model": {"name": verdicts.model_name, "version": verdicts.model_version},
-        "verdicts": verdict_records(parsed.table, verdicts, source=SOURCE),
-        "warnings": [*parsed.warnings, *more_warnings],
+        "verdicts": verdict_records(judged.table, verdicts, source=SOURCE),
+        "warnings": judged.warnings,
     }
 
 

@@ -2,26 +2,51 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
-from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
 from starlette.requests import Request
 
+from flows.records import NO_FEATURES, Rows, rows_of
+from inference_server.envelopes import ENVELOPES, envelope_of, envelope_rows, kind, records_in
 from inference_server.errors import BodyTooLargeError, UnprocessableError
 
 MAX_BODY_BYTES: Final = 10_000_000
+MAX_FLOWS: Final = 10_000
+"""Flows of one request: a batch this large keeps the scoring thread from others for some 30 ms."""
+
+CSV: Final = "text/csv"
 
 
-async def read_body(request: Request, limit: int = MAX_BODY_BYTES) -> bytes:
+@dataclass(frozen=True, slots=True)
+class Body:
+    """A request's body.
+
+    Attributes:
+        content: its bytes.
+        media_type: in lower case, without parameters; CSV decides how `content` is read, all else is JSON.
+    """
+
+    content: bytes
+    media_type: str = ""
+
+    def __len__(self) -> int:
+        return len(self.content)
+
+
+async def read_body(request: Request, limit: int = MAX_BODY_BYTES) -> Body:
     """Return the request's body.
 
     Raises:
         BodyTooLargeError: it has more than `limit` bytes; the rest of it is not read.
     """
     message = f"The body exceeds {limit} bytes: send fewer flows per request"
-    if int(request.headers.get("content-length", "0")) > limit:
+    headers = request.headers
+    if int(headers.get("content-length", "0")) > limit:
         raise BodyTooLargeError(message)
     parts: list[bytes] = []
     size = 0
@@ -30,43 +55,73 @@ async def read_body(request: Request, limit: int = MAX_BODY_BYTES) -> bytes:
         if size > limit:
             raise BodyTooLargeError(message)
         parts.append(part)
-    return b"".join(parts)
+    media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
+    return Body(b"".join(parts), media_type)
 
 
-def parse_records(body: bytes) -> list[Mapping[str, object]]:
-    """Return the flows of a body: one JSON object, or a list of them.
+def parse_flows(body: Body, max_flows: int = MAX_FLOWS) -> list[Rows]:
+    """Return the flows of a body: an object of features, a list of them, an envelope, or CSV.
 
     Raises:
         UnprocessableError: the body is not that, or names no feature.
+        BodyTooLargeError: it has more than `max_flows` flows.
     """
-    if not body.strip():
+    if not body.content.strip():
         raise UnprocessableError("No body: send a JSON object of flow features, or a list of them")
-    content = _decode(body)
-    records = content if isinstance(content, list) else [content]
-    for number, record in enumerate(records):
-        if not isinstance(record, dict):
-            where = f"entry {number}" if isinstance(content, list) else "the body"
-            raise UnprocessableError(f"Not an object of flow features: {where} is {_kind(record)}")
-    if not records or not all(records):
-        raise UnprocessableError("No features provided")
-    return records
+    parts = _csv(body.content) if body.media_type == CSV else _json(body.content)
+    flows = sum(len(part.values) for part in parts)
+    if flows > max_flows:
+        raise BodyTooLargeError(
+            f"The body holds {flows} flows, at most {max_flows} are judged at once: send several requests"
+        )
+    if not flows or not all(part.titles for part in parts):
+        raise UnprocessableError(NO_FEATURES)
+    return parts
 
 
-def _decode(body: bytes) -> Any:
+def _json(content: bytes) -> list[Rows]:
+    decoded = _decode(content)
+    if isinstance(decoded, dict):
+        envelope = envelope_of(decoded)
+        return rows_of([decoded]) if envelope is None else envelope_rows(envelope, decoded[envelope])
+    if not isinstance(decoded, list):
+        raise UnprocessableError(
+            f"Not an object of flow features: the body is {kind(decoded)}: send one, a list of them, "
+            f"or one of {', '.join(ENVELOPES)}"
+        )
+    return rows_of(records_in(decoded, "the body"))
+
+
+def _decode(content: bytes) -> Any:
     try:
-        return orjson.loads(body)
+        return orjson.loads(content)
     except orjson.JSONDecodeError:
         pass
     try:
         # Python clients write NaN and Infinity, which are flow features but no JSON.
-        content = json.loads(body)
+        decoded = json.loads(content)
         # Half a surrogate pair is read here, but could not be written to any log or answer.
-        json.dumps(content, ensure_ascii=False).encode()
-        return content
+        json.dumps(decoded, ensure_ascii=False).encode()
+        return decoded
     except (ValueError, RecursionError) as error:
         raise UnprocessableError(f"The body is not JSON: {error}") from None
 
 
-def _kind(value: object) -> str:
-    names = {bool: "a boolean", int: "a number", float: "a number", str: "a string", list: "a list"}
-    return names.get(type(value), "null")
+def _csv(content: bytes) -> list[Rows]:
+    """Return the rows of a CSV text: the first line holds the titles, an empty cell is NaN."""
+    try:
+        lines = csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""), strict=True)
+        titles, *rows = [line for line in lines if line]
+    except (ValueError, csv.Error) as error:
+        raise UnprocessableError(f"The body is not CSV: {error}") from None
+    for number, row in enumerate(rows):
+        if len(row) != len(titles):
+            raise UnprocessableError(f"CSV: row {number} has {len(row)} values for {len(titles)} columns")
+    return [Rows(tuple(titles), [[_cell(text) for text in row] for row in rows], null_is_nan=True)]
+
+
+def _cell(text: str) -> object:
+    try:
+        return float(text) if "_" not in text else text
+    except ValueError:
+        return text or None

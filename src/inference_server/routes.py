@@ -10,14 +10,22 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.requests import Request
 from starlette.responses import Response
 
-from inference_server.api_models import Health, Message, Predictions, Problem, Ready, predict_request_body
+from inference_server.api_models import (
+    Health,
+    Invocations,
+    Message,
+    Predictions,
+    Problem,
+    Ready,
+    flows_request_body,
+)
 from inference_server.request_body import read_body
 from inference_server.responses import OrjsonResponse
 from inference_server.service import Service
 
 PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
     401: {"model": Problem, "description": "No accepted API key"},
-    413: {"model": Problem, "description": "More than 10 MB"},
+    413: {"model": Problem, "description": "More than 10 MB, or 10,000 flows"},
     422: {"model": Problem, "description": "No flow the model can judge; says why"},
     503: {"model": Problem, "description": "No model serves yet, or the queue is full (Retry-After)"},
 }
@@ -62,7 +70,7 @@ async def ready(request: Request) -> Response:
     "/predict",
     response_model=Predictions,
     responses=PROBLEMS,
-    openapi_extra={"requestBody": predict_request_body()},
+    openapi_extra={"requestBody": flows_request_body()},
     dependencies=DOCUMENTED_KEYS,
 )
 async def predict(
@@ -70,13 +78,41 @@ async def predict(
     x_flow_dialect: Annotated[str | None, Header(description="who measured the flows")] = None,
     dialect: Annotated[str | None, Query(description="the same; wins over the header")] = None,
 ) -> Response:
-    """Judge one flow, or a list of flows, measured in the model's dialect unless another is named."""
+    """Judge a flow, a list or an MLflow envelope, measured in the model's dialect unless another is named."""
     service = _service(request)
     service.keys.check(request)
     body = await read_body(request)
     with service.metrics.prediction_latency.time():
         answer = await service.predictor.predict(body, _named(dialect) or _named(x_flow_dialect))
     return OrjsonResponse(answer)
+
+
+@router.post(
+    "/invocations",
+    response_model=Invocations,
+    responses=PROBLEMS,
+    openapi_extra={"requestBody": flows_request_body()},
+    dependencies=DOCUMENTED_KEYS,
+)
+async def invocations(
+    request: Request,
+    x_flow_dialect: Annotated[str | None, Header(description="who measured the flows")] = None,
+    dialect: Annotated[str | None, Query(description="the same; wins over the header")] = None,
+) -> Response:
+    """Judge what `POST /predict` judges, and answer as in MLflow's scoring protocol: class codes alone."""
+    service = _service(request)
+    service.keys.check(request)
+    body = await read_body(request)
+    with service.metrics.prediction_latency.time():
+        answer = await service.predictor.invoke(body, _named(dialect) or _named(x_flow_dialect))
+    return OrjsonResponse(answer)
+
+
+@router.get("/ping", response_class=Response, responses={503: {"description": "Not ready; see /ready"}})
+async def ping(request: Request) -> Response:
+    """Answer 200 when ready, 503 before, with an empty line: the health check of MLflow's protocol."""
+    status = 503 if _service(request).missing() else 200
+    return Response("\n", status_code=status, media_type="application/json")
 
 
 @router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flows.dialects import PYTHON
-from flows.records import NO_FEATURES, FeatureError, table_from_records
+from flows.records import NO_FEATURES, FeatureError, Rows, table_from_records, table_from_rows
 from flows.schema import BY_NAME, COMMON, COMMON_NAMES, IMPROVED_NAMES
 from flows.table import UNKNOWN_TIME
 from helpers.flows import EXAMPLE, record
@@ -203,6 +203,58 @@ def test_what_stock_cicflowmeter_posts_without_its_dialect():
     (warning,) = parse(python_record()).warnings
     assert "contradicts flow_pkts_s" in warning
     assert "X-Flow-Dialect: python-cicflowmeter" in warning
+
+
+ROWS = Rows(COMMON_NAMES, [list(EXAMPLE.values())[:76]])
+
+
+def test_rows_below_titles():
+    parsed = table_from_rows([ROWS], dialect="improved")
+    np.testing.assert_equal(parsed.table.features, parse(record()).table.features)
+    assert parsed.warnings == ()
+
+
+def test_null_is_nan_where_pandas_wrote_it():
+    values = [None, *ROWS.values[0][1:]]
+    with pytest.raises(FeatureError, match="Not numeric: flow_duration"):
+        table_from_rows([Rows(COMMON_NAMES, [values])], dialect="improved")
+    for others in (values, [*values[:-1], "Infinity"]):
+        parsed = table_from_rows([Rows(COMMON_NAMES, [others], null_is_nan=True)], dialect="improved")
+        assert math.isnan(parsed.table.column("flow_duration")[0])
+
+
+@pytest.mark.parametrize("value", ["x", "1.5", True, [1], 10**400])
+def test_the_row_and_the_column_of_what_is_no_number(value):
+    values = [*ROWS.values[0][1:], value]
+    rows = Rows((*COMMON_NAMES[1:], "Flow Duration"), [[*values[:-1], 1], values])
+    with pytest.raises(FeatureError, match=r"^record 1: Not numeric: Flow Duration$"):
+        table_from_rows([rows], dialect="improved")
+
+
+def test_two_columns_of_one_feature():
+    titles = (*COMMON_NAMES, "Idle Min", "idle_min")
+    with pytest.raises(FeatureError) as caught:
+        table_from_rows(
+            [Rows(titles, [[*ROWS.values[0], 0, 0], [*ROWS.values[0], 0, 1]])], dialect="improved"
+        )
+    assert str(caught.value) == "record 1: Two values for one feature: 'idle_min' and 'idle_min'"
+    parsed = table_from_rows([Rows(titles, [[*ROWS.values[0], 0, 0.0]])], dialect="improved")
+    assert parsed.table.feature_names == COMMON_NAMES
+
+
+def test_parts_of_other_titles_are_one_table():
+    shuffled = dict(reversed(record(label="x").items()))
+    table = parse(record(), record(src_ip="10.0.0.1"), shuffled, record(idle_min=7)).table
+    assert table.features.shape == (4, 76)
+    assert table.column("idle_min").tolist() == [0, 0, 0, 7]
+    assert (table.source(0), table.source(1)) == (None, "10.0.0.1")
+    assert table.extras["label"].tolist() == [None, None, "x", None]
+
+
+def test_one_feature_among_others():
+    rows = Rows(("a", "idle_min"), [["x", 1], ["y", 2]])
+    table = table_from_rows([rows], dialect="improved", required=("idle_min",)).table
+    assert table.features.tolist() == [[1.0], [2.0]]
 
 
 def test_an_unknown_dialect_is_refused():

@@ -5,6 +5,7 @@ from pathlib import Path
 import yaml
 
 from flows.schema import COMMON_NAMES
+from inference_server.envelopes import ENVELOPES
 from inference_server.main import create_app
 
 DOCUMENT = Path(__file__).parents[2] / "openapi.yaml"
@@ -15,11 +16,15 @@ def test_the_document_is_the_applications() -> None:
 
 
 def test_routes() -> None:
-    assert set(create_app().openapi()["paths"]) == {"/", "/health", "/ready", "/predict", "/metrics"}
+    assert set(create_app().openapi()["paths"]) == {
+        *("/", "/health", "/ready", "/metrics", "/predict"),
+        *("/invocations", "/ping"),
+    }
 
 
 def test_a_flow_is_described_by_its_features() -> None:
     body = create_app().openapi()["paths"]["/predict"]["post"]["requestBody"]
-    one, many = body["content"]["application/json"]["schema"]["oneOf"]
+    one, many, *envelopes = body["content"]["application/json"]["schema"]["anyOf"]
     assert tuple(one["properties"]) == COMMON_NAMES
     assert many["type"] == "array"
+    assert tuple(envelope["title"] for envelope in envelopes) == ENVELOPES

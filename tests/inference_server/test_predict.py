@@ -8,7 +8,9 @@ from typing import Any
 
 import httpx
 import jsonschema
+import pandas as pd
 import pytest
+from mlflow.utils.proto_json_utils import dump_input_data
 
 from alerting.prediction_log import PredictionLog
 from alerting.sink import Sink
@@ -22,6 +24,7 @@ from helpers.server import wait_until
 from inference_server.api_models import Predictions, Problem
 from inference_server.errors import BusyError, ModelNotAvailableError
 from inference_server.predict import Predictor
+from inference_server.request_body import Body
 
 HULK, PORTSCAN = 5, 17
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "verdict.schema.json").read_text())
@@ -180,6 +183,68 @@ def test_cicflowmeter_itself_posts_its_flows(client: httpx.Client, request: pyte
     assert client.get("/health").json()["scoring"]["requested"] == before + 6
 
 
+def _bodies() -> dict[str, tuple[bytes, str]]:
+    """Two flows in every form a body may have, with its media type."""
+    flows = [_flow(HULK) | {"src_ip": "10.0.0.9"}, _flow(0) | {"src_ip": "10.0.0.8"}]
+    titles = [*flows[0]]
+    rows = [[*flow.values()] for flow in flows]
+    forms: dict[str, Any] = {
+        "list": flows,
+        "dataframe_split": {"dataframe_split": {"columns": titles, "data": rows, "index": [4, 5]}},
+        "dataframe_records": {"dataframe_records": flows},
+        "instances": {"instances": flows, "params": {}},
+        "inputs": {"inputs": {title: [flow[title] for flow in flows] for title in titles}},
+    }
+    text = "\n".join(",".join(map(str, row)) for row in [titles, *rows]).encode()
+    found = {form: (json.dumps(body).encode(), "application/json") for form, body in forms.items()}
+    return found | {"csv": (text, "text/csv; charset=utf-8")}
+
+
+@pytest.mark.parametrize("form", _bodies())
+def test_every_form_of_a_body_is_judged_alike_by_both_routes(client: httpx.Client, form: str) -> None:
+    content, media_type = _bodies()[form]
+    for path in ("/predict", "/invocations"):
+        answer = client.post(path, content=content, headers={"Content-Type": media_type})
+        assert answer.status_code == 200, answer.text
+        if path == "/invocations":
+            assert answer.json() == {"predictions": [HULK, 0]}
+            continue
+        assert answer.json()["prediction"] == [HULK, 0]
+        assert answer.json()["warnings"] == []
+        assert [verdict["src_ip"] for verdict in answer.json()["verdicts"]] == ["10.0.0.9", "10.0.0.8"]
+
+
+def test_mlflow_writes_a_body_that_is_read(client: httpx.Client) -> None:
+    frame = pd.DataFrame([_flow(HULK), _flow(0) | {"idle_min": float("nan")}])
+    answer = client.post("/invocations", content=dump_input_data(frame))
+    assert answer.json() == {"predictions": [HULK, 0]}
+
+
+def test_more_flows_than_are_judged_at_once(client: httpx.Client) -> None:
+    body = {"dataframe_split": {"columns": ["idle_min"], "data": [[1]] * 100_000}}
+    assert "100000 flows, at most 10000" in _problem(client, 413, json=body)["detail"]
+
+
+def test_ping_is_ready_for_those_who_know_mlflow(client: httpx.Client, serve: Any) -> None:
+    answer = client.get("/ping")
+    assert (answer.status_code, answer.text) == (200, "\n")
+    with serve(ready=False, mlflow_tracking_uri="sqlite:///none.db") as empty:
+        assert empty.get("/ping").status_code == 503
+        assert empty.post("/invocations", json=record()).status_code == 503
+
+
+def test_invocations_need_a_key_and_are_logged_like_predictions(serve: Any, tmp_path: Path) -> None:
+    with serve(api_keys="one", log_dir=tmp_path) as client:
+        body = {"dataframe_records": [_flow(HULK)]}
+        assert client.post("/invocations", json=body).status_code == 401
+        assert client.get("/ping").status_code == 200
+        assert client.post("/invocations", json=body, headers={"X-API-Key": "one"}).status_code == 200
+        wait_until(lambda: (tmp_path / "positive_predictions.log").exists())
+        wait_until(lambda: (tmp_path / "positive_predictions.log").read_text().endswith("\n"))
+    (line,) = (tmp_path / "positive_predictions.log").read_text().splitlines()
+    assert json.loads(line)["label"] == "DoS Hulk"
+
+
 def test_a_dialect_the_model_was_not_trained_on(client: httpx.Client) -> None:
     (warning,) = _predict(client, record(), params={"dialect": "cic-2017"})["warnings"]
     assert "trained on dialect improved" in warning
@@ -202,18 +267,18 @@ def test_a_full_queue_asks_to_come_back(tmp_path: Path) -> None:
     worker.scorer = make_scorer()
     worker.submit(flow_table(1))
     with pytest.raises(BusyError, match="send again"):
-        asyncio.run(_predictor(worker, tmp_path).predict(json.dumps(record()).encode(), None))
+        asyncio.run(_predictor(worker, tmp_path).predict(Body(json.dumps(record()).encode()), None))
 
 
 def test_a_worker_that_stops_serves_no_model(tmp_path: Path) -> None:
     worker = ScoringWorker(lambda table, verdicts: None)
     predictor = _predictor(worker, tmp_path)
     with pytest.raises(ModelNotAvailableError, match="Model not available: loading"):
-        asyncio.run(predictor.predict(json.dumps(record()).encode(), None))
+        asyncio.run(predictor.predict(Body(json.dumps(record()).encode()), None))
     worker.scorer = make_scorer()
     worker.stop(1)
     with pytest.raises(ModelNotAvailableError, match="Model not available: the service is stopping"):
-        asyncio.run(predictor.predict(json.dumps(record()).encode(), None))
+        asyncio.run(predictor.predict(Body(json.dumps(record()).encode()), None))
 
 
 def test_keys(serve: Any) -> None:

@@ -7,9 +7,10 @@ import pytest
 from fastapi import FastAPI
 from starlette.requests import Request
 
+from flows.records import Rows
 from helpers.server import serving
-from inference_server.errors import UnprocessableError, install_errors
-from inference_server.request_body import parse_records, read_body
+from inference_server.errors import BodyTooLargeError, UnprocessableError, install_errors
+from inference_server.request_body import Body, parse_flows, read_body
 
 
 @pytest.mark.parametrize(
@@ -35,18 +36,54 @@ from inference_server.request_body import parse_records, read_body
 )
 def test_what_is_no_flow_is_said(body: bytes, message: str) -> None:
     with pytest.raises(UnprocessableError, match=message):
-        parse_records(body)
+        parse_flows(Body(body))
+
+
+def _only(body: bytes, media_type: str = "application/json", **options: int) -> Rows:
+    (rows,) = parse_flows(Body(body, media_type), **options)
+    return rows
 
 
 def test_one_flow_or_a_list() -> None:
-    assert parse_records(b'{"a": 1}') == [{"a": 1}]
-    assert parse_records(b'[{"a": 1}, {"a": 2}]') == [{"a": 1}, {"a": 2}]
+    assert _only(b'{"a": 1}') == Rows(("a",), [(1,)])
+    assert _only(b'[{"a": 1}, {"a": 2}]') == Rows(("a",), [(1,), (2,)])
+    mixed = parse_flows(Body(b'[{"a": 1, "b": 2}, {"b": 2, "a": 1}]'))
+    assert [rows.titles for rows in mixed] == [("a", "b"), ("b", "a")]
 
 
 def test_python_clients_may_write_nan_and_infinity() -> None:
-    (record,) = parse_records(b'{"a": NaN, "b": -Infinity}')
-    assert math.isnan(float(str(record["a"])))
-    assert record["b"] == -math.inf
+    ((nan, infinity),) = _only(b'{"a": NaN, "b": -Infinity}').values
+    assert math.isnan(float(str(nan)))
+    assert infinity == -math.inf
+
+
+def test_csv_has_titles_and_an_empty_cell_is_nan() -> None:
+    rows = _only(b'\xef\xbb\xbfa,"b ,c",d\r\n1,x,\r\n\r\n-Infinity,"1\n2",1_0\r\n', "text/csv")
+    assert rows.titles == ("a", "b ,c", "d")
+    assert rows.values == [[1.0, "x", None], [-math.inf, "1\n2", "1_0"]]
+    assert rows.null_is_nan
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (b"\xff\xfe\x00", "not CSV: .*decode"),
+        (b'a,b\n1,"2', "not CSV: .*end of data"),
+        (b"a,b\n1,2\n3", "CSV: row 1 has 1 values for 2 columns"),
+        (b"a,b\n", "No features provided"),
+        (b"a\n" + b"x" * 200_000, "not CSV: field larger"),
+    ],
+)
+def test_what_is_no_csv_is_said(body: bytes, message: str) -> None:
+    with pytest.raises(UnprocessableError, match=message):
+        parse_flows(Body(body, "text/csv"))
+
+
+def test_more_flows_than_are_judged_at_once() -> None:
+    body = b'{"dataframe_split": {"columns": ["a"], "data": [[1], [2], [3]]}}'
+    assert len(_only(body, max_flows=3).values) == 3
+    with pytest.raises(BodyTooLargeError, match=r"holds 3 flows, at most 2 .* several requests"):
+        parse_flows(Body(body), max_flows=2)
 
 
 def test_a_body_over_the_limit_is_refused_announced_or_not() -> None:
