@@ -40,17 +40,19 @@ class _Current(BaseModel):
 class ModelCache:
     """One package below STATE_DIR/model-cache, replaced by renaming; problems are logged, never raised."""
 
-    def __init__(self, state_dir: Path, *, registry: str, model_uri: str) -> None:
+    def __init__(self, state_dir: Path, *, registry: str, model_uri: str, allow_pickle: bool = False) -> None:
         """Describe the cache of what a URI means in a registry.
 
         Args:
             state_dir: the cache is below it; made when something is stored.
             registry: the registry's name, without passwords: it is written down.
             model_uri: the model that is configured.
+            allow_pickle: whether the code of an estimator without a compiled form may run.
         """
         self._folder = state_dir / FOLDER
         self._registry = registry
         self._model_uri = model_uri
+        self._allow_pickle = allow_pickle
         self._warned = False
 
     def load(self) -> tuple[Version, Scorer] | None:
@@ -63,7 +65,12 @@ class ModelCache:
                 logger.info("the cached model is %s of %s: not used", current.model_uri, current.registry)
                 return None
             package = self._folder / Path(current.package).name
-            scorer = load_package(package, model_name=current.name, model_version=current.number)
+            scorer = load_package(
+                package,
+                model_name=current.name,
+                model_version=current.number,
+                allow_pickle=self._allow_pickle,
+            )
         except (OSError, ValueError) as error:
             reason = " ".join(str(error).split())
             logger.warning("the cached model cannot be used, the registry is asked: %s", reason)

@@ -34,7 +34,6 @@ CARD: Final = "card.md"
 MODEL: Final = "compiled/model.npz"
 CATBOOST: Final = "compiled/model.cbm"
 GOLDEN: Final = "compiled/golden.npz"
-SERVED_FILES: Final = (MANIFEST, RECORD, CARD, MODEL, GOLDEN)
 ESTIMATOR: Final = "model"
 
 GOLDEN_TOLERANCE: Final = 1e-9

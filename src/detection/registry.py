@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from detection.mlflow_client import embedded_uri, open_client, registry_errors, without_passwords
 from detection.model_uri import ModelUri, parse_model_uri
-from detection.package import SERVED_FILES, load_package
+from detection.package import MANIFEST, load_package, served_files
 from detection.registration import register_package
 from detection.scorer import ModelUnavailableError, Scorer
 
@@ -56,7 +56,13 @@ class Registry:
     """
 
     def __init__(
-        self, *, tracking_uri: str | None, state_dir: Path, register_starter: bool, starter: Path = STARTER
+        self,
+        *,
+        tracking_uri: str | None,
+        state_dir: Path,
+        register_starter: bool,
+        allow_pickle: bool = False,
+        starter: Path = STARTER,
     ) -> None:
         """Describe a registry.
 
@@ -64,12 +70,14 @@ class Registry:
             tracking_uri: its address; None for the one embedded below `state_dir`.
             state_dir: where the embedded registry is; made when it is not there.
             register_starter: whether a registry of the user's own gets the starter too.
+            allow_pickle: whether the code of an estimator without a compiled form may run.
             starter: the starter's package.
         """
         self._embedded = embedded_uri(state_dir)
         self._uri = tracking_uri or self._embedded
         self._state_dir = state_dir
         self._starter_wanted = register_starter or self._uri == self._embedded
+        self._allow_pickle = allow_pickle
         self._starter = starter
         self.name = without_passwords(self._uri)
 
@@ -118,31 +126,37 @@ class Registry:
 
         Raises:
             OSError: it cannot be fetched.
-            ValueError: it is not whole, or the golden batch fails.
+            ValueError: as `load_package`.
         """
         with self.client() as client:
             source = client.get_model_version_download_uri(version.name, version.number)
-        self._download(source, version, folder)
         try:
-            return load_package(folder, model_name=version.name, model_version=version.number)
+            self._download(source, version, folder, MANIFEST)
+            for file in served_files((folder / MANIFEST).read_bytes())[1:]:
+                self._download(source, version, folder, file)
+            return load_package(
+                folder,
+                model_name=version.name,
+                model_version=version.number,
+                allow_pickle=self._allow_pickle,
+            )
         except ValueError as error:
             raise ValueError(str(error).replace(str(folder), str(version))) from error
 
-    def _download(self, source: str, version: Version, folder: Path) -> None:
+    def _download(self, source: str, version: Version, folder: Path, file: str) -> None:
         from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
-        for file in SERVED_FILES:
-            try:
-                repository = get_artifact_repository(source, tracking_uri=self._uri, registry_uri=self._uri)
-                repository.download_artifacts(file, str(folder))  # type: ignore[no-untyped-call]
-            except Exception as error:  # every artifact store has its own kinds
-                reason = " ".join(str(error).split())
-                raise OSError(
-                    without_passwords(
-                        f"{version}: {file} cannot be fetched from {source} ({reason}): if it is not there, "
-                        "this is not a model package of this project; serve another version or register one"
-                    )
-                ) from error
+        try:
+            repository = get_artifact_repository(source, tracking_uri=self._uri, registry_uri=self._uri)
+            repository.download_artifacts(file, str(folder))  # type: ignore[no-untyped-call]
+        except Exception as error:  # every artifact store has its own kinds
+            reason = " ".join(str(error).split())
+            raise OSError(
+                without_passwords(
+                    f"{version}: {file} cannot be fetched from {source} ({reason}): if it is not there, "
+                    "this is not a model package of this project; serve another version or register one"
+                )
+            ) from error
 
     def _remedy(self) -> str:
         if self._uri == self._embedded:
@@ -187,6 +201,7 @@ def open_champion(
     state_dir: Path,
     model_uri: str,
     register_starter: bool,
+    allow_pickle: bool = False,
     starter: Path = STARTER,
 ) -> Scorer:
     """Return the model that serves, once; the arguments are those of `Registry` and `parse_model_uri`.
@@ -195,7 +210,11 @@ def open_champion(
         ModelUnavailableError: no model can serve; the message says why and what to do.
     """
     registry = Registry(
-        tracking_uri=tracking_uri, state_dir=state_dir, register_starter=register_starter, starter=starter
+        tracking_uri=tracking_uri,
+        state_dir=state_dir,
+        register_starter=register_starter,
+        allow_pickle=allow_pickle,
+        starter=starter,
     )
     try:
         version = registry.find(parse_model_uri(model_uri))

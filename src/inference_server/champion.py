@@ -23,6 +23,7 @@ def configured_champion(settings: Settings) -> Scorer:
         state_dir=settings.state_dir,
         model_uri=settings.mlflow_model_name,
         register_starter=settings.register_starter,
+        allow_pickle=settings.allow_pickle_models,
     )
 
 
@@ -32,6 +33,7 @@ def configured_registry(settings: Settings) -> Registry:
         tracking_uri=settings.mlflow_tracking_uri,
         state_dir=settings.state_dir,
         register_starter=settings.register_starter,
+        allow_pickle=settings.allow_pickle_models,
     )
 
 
@@ -43,7 +45,12 @@ def configured_watcher(
     """Return who follows the model of the settings; not running yet."""
     registry = configured_registry(settings)
     wanted = parse_model_uri(settings.mlflow_model_name)
-    cache = ModelCache(settings.state_dir, registry=registry.name, model_uri=str(wanted))
+    cache = ModelCache(
+        settings.state_dir,
+        registry=registry.name,
+        model_uri=str(wanted),
+        allow_pickle=settings.allow_pickle_models,
+    )
     return ModelWatcher(
         registry,
         wanted,

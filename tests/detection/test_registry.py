@@ -13,7 +13,7 @@ from detection.package import MODEL
 from detection.registration import register_package
 from detection.registry import open_champion
 from detection.scorer import ModelUnavailableError, Scorer
-from helpers.models import make_package, make_record, typical_table
+from helpers.models import make_package, make_pickle_package, make_record, typical_table
 
 
 @pytest.fixture(scope="module")
@@ -43,12 +43,14 @@ def opened(
     *,
     tracking_uri: str | None = None,
     register_starter: bool = False,
+    allow_pickle: bool = False,
 ) -> Scorer:
     return open_champion(
         tracking_uri=tracking_uri,
         state_dir=state,
         model_uri=model_uri,
         register_starter=register_starter,
+        allow_pickle=allow_pickle,
         starter=starter,
     )
 
@@ -192,3 +194,14 @@ def test_registering_and_serving_are_quiet_and_need_no_scikit_learn(tmp_path: Pa
     assert made.stdout.split() == []
     assert made.stderr == ""
     assert [path.name for path in tmp_path.iterdir()] == ["state"]
+
+
+def test_a_pickle_is_served_only_when_allowed(tmp_path: Path, starter: Path) -> None:
+    opened(tmp_path, starter)
+    client = open_client(embedded_uri(tmp_path))
+    package = make_pickle_package(tmp_path / "made")
+    register_package(client, package, "ml-ids", alias="pickled")
+    with pytest.raises(ModelUnavailableError, match=r"models:/ml-ids/2: .* ALLOW_PICKLE_MODELS=true"):
+        opened(tmp_path, starter, "ml-ids@pickled")
+    scorer = opened(tmp_path, starter, "ml-ids@pickled", allow_pickle=True)
+    assert scorer.score(typical_table([5, 0])).code.tolist() == [5, 0]
