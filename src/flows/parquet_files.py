@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -21,6 +23,7 @@ from flows.table import UNKNOWN_PORT, UNKNOWN_PROTOCOL, UNKNOWN_TIME, EndReason,
 
 METADATA_KEY: Final = b"ml-ids.flows"
 ROWS_A_GROUP: Final = 1 << 17
+ROWS_AT_ONCE: Final = 1 << 14
 _TIME: Final = pa.timestamp("us", "UTC")
 _ROW_FIELDS: Final = (
     pa.field("flow_uid", pa.uint64()),
@@ -35,6 +38,7 @@ _ROW_FIELDS: Final = (
     pa.field("end_reason", pa.string()),
     pa.field("provisional", pa.bool_()),
 )
+_END_COLUMN: Final = [field.name for field in _ROW_FIELDS].index("end")
 _REASONS: Final = pa.array([reason.name.lower() for reason in EndReason], pa.string())
 
 
@@ -50,7 +54,8 @@ class ParquetFlowWriter:
             or extras.
     """
 
-    def __init__(self, path: Path | str) -> None:
+    def __init__(self, path: Path | str, *, rows_a_group: int = ROWS_A_GROUP) -> None:
+        self._rows_a_group = rows_a_group
         self._file = open(path, "wb")  # noqa: SIM115
         self._writer: pq.ParquetWriter | None = None
         self._pending: list[pa.Table] = []
@@ -70,18 +75,22 @@ class ParquetFlowWriter:
             _check_alike(self._first, table)
             rows = _like(_rows(table), self._writer.schema)
         self._pending.append(rows)
-        if sum(part.num_rows for part in self._pending) >= ROWS_A_GROUP:
+        if sum(part.num_rows for part in self._pending) >= self._rows_a_group:
             self._flush()
 
     def close(self) -> None:
         """Finish the file; one without a row is a readable, empty table."""
-        if self._writer is None:
-            empty = np.empty((0, len(IMPROVED_NAMES)))
-            self.write(FlowTable.from_features(empty, IMPROVED_NAMES, IMPROVED))
-        self._flush()
-        if self._writer is not None:
-            self._writer.close()
-        self._file.close()
+        try:
+            if self._writer is None:
+                empty = np.empty((0, len(IMPROVED_NAMES)))
+                self.write(FlowTable.from_features(empty, IMPROVED_NAMES, IMPROVED))
+            self._flush()
+            if self._writer is not None:
+                self._writer.close()
+            self._file.close()
+        except BaseException:
+            self._abandon()
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -92,6 +101,13 @@ class ParquetFlowWriter:
         if kind is None:
             self.close()
         else:
+            self._abandon()
+
+    def _abandon(self) -> None:
+        """Close the file as it is."""
+        if self._writer is not None:
+            self._writer.is_open = False  # or it would write its end when it is collected
+        with suppress(OSError):
             self._file.close()
 
     def _flush(self) -> None:
@@ -115,20 +131,121 @@ def read_parquet(path: Path | str, *, dialect: str | None = None) -> FlowTable:
         OSError: the file cannot be read.
         ValueError: it is no Parquet file of flows; the message names it and what is missing.
     """
+    with _whole(path), pq.ParquetFile(path) as file:
+        rows = file.read()
+    described = (rows.schema.metadata or {}).get(METADATA_KEY)
+    if described is not None:
+        return _own_table(rows, orjson.loads(described), str(path))
+    plan = plan_columns(rows.schema.names, dialect=dialect, where=str(path))
+    return assemble(plan, lambda at: rows.column(at).combine_chunks(), where=str(path))
+
+
+class ParquetFlowReader:
+    """An open Parquet file of our own, read piece by piece; a context manager.
+
+    Once open it can be read to its end, also when it is deleted meanwhile.
+
+    Attributes:
+        rows: how many flows it holds.
+    """
+
+    def __init__(self, path: Path | str) -> None:
+        """Open the file.
+
+        Raises:
+            OSError: it cannot be read.
+            ValueError: it is no whole Parquet file, or not one of ours.
+        """
+        self._path = path
+        with _whole(path):
+            self._file = pq.ParquetFile(path)
+        self.rows: int = self._file.metadata.num_rows
+        described = (self._file.schema_arrow.metadata or {}).get(METADATA_KEY)
+        if described is None:
+            self._file.close()
+            raise ValueError(f"{path}: not a Parquet file that this program wrote")
+        self._described: dict[str, Any] = orjson.loads(described)
+
+    def tables(self, *, since_us: int | None = None, until_us: int | None = None) -> Iterator[FlowTable]:
+        """Yield the flows in order, in tables of at most ROWS_AT_ONCE rows.
+
+        Args:
+            since_us, until_us: only flows that ended in [since, until), UTC microseconds; flows whose
+                end is unknown are left out when either is given.
+
+        Raises:
+            ValueError: the file is broken, or of another version's feature schema.
+        """
+        groups = [
+            group
+            for group in range(self._file.metadata.num_row_groups)
+            if self._may_hold(group, since_us, until_us)
+        ]
+        with _whole(self._path):
+            for batch in self._file.iter_batches(ROWS_AT_ONCE, row_groups=groups):
+                table = _own_table(pa.Table.from_batches([batch]), self._described, str(self._path))
+                chosen = _ended(table, since_us, until_us)
+                if len(chosen):
+                    yield chosen
+
+    def empty(self) -> FlowTable:
+        """Return a table without a row that is like the file's.
+
+        Raises:
+            ValueError: the file is of another version's feature schema.
+        """
+        rows = self._file.schema_arrow.empty_table()
+        return _own_table(rows, self._described, str(self._path))
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _may_hold(self, group: int, since_us: int | None, until_us: int | None) -> bool:
+        if since_us is None and until_us is None:
+            return True
+        statistics = self._file.metadata.row_group(group).column(_END_COLUMN).statistics
+        if statistics is None or not statistics.has_min_max:
+            return True
+        first, last = statistics.min_raw, statistics.max_raw
+        return (since_us is None or last >= since_us) and (until_us is None or first < until_us)
+
+
+@contextmanager
+def _whole(path: Path | str) -> Iterator[None]:
+    """Name the file in the errors of reading it.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is no Parquet file, or a broken one.
+    """
     try:
-        with pq.ParquetFile(path) as file:
-            rows = file.read()
+        yield
     except pa.ArrowInvalid as error:
         raise ValueError(f"{path}: not a Parquet file: {error}") from None
     except OSError as error:
         if error.errno is not None:
             raise
         raise ValueError(f"{path}: a broken Parquet file: {error}") from None
-    described = (rows.schema.metadata or {}).get(METADATA_KEY)
-    if described is not None:
-        return _own_table(rows, orjson.loads(described), str(path))
-    plan = plan_columns(rows.schema.names, dialect=dialect, where=str(path))
-    return assemble(plan, lambda at: rows.column(at).combine_chunks(), where=str(path))
+
+
+def _ended(table: FlowTable, since_us: int | None, until_us: int | None) -> FlowTable:
+    if since_us is None and until_us is None:
+        return table
+    chosen = table.end_us != UNKNOWN_TIME
+    if since_us is not None:
+        chosen &= table.end_us >= since_us
+    if until_us is not None:
+        chosen &= table.end_us < until_us
+    return table if chosen.all() else table.take(chosen)
 
 
 def _rows(table: FlowTable) -> pa.Table:

@@ -57,6 +57,13 @@ class Verdicts:
         """Return the name of a row's verdict: a class name, `benign` or `insufficient`."""
         return INSUFFICIENT if self.insufficient[row] else verdict_name(int(self.code[row]))
 
+    def labels(self) -> NDArray[np.object_]:
+        """Return the n names of the verdicts; see `label`."""
+        unjudged = -1
+        codes, where = np.unique(np.where(self.insufficient, unjudged, self.code), return_inverse=True)
+        names = [INSUFFICIENT if code == unjudged else verdict_name(code) for code in codes.tolist()]
+        return np.array([*names, ""], dtype=object)[where]
+
     def take(self, rows: NDArray[Any] | slice) -> Verdicts:
         """Return the rows chosen by a mask, indices or a slice."""
         return Verdicts(

@@ -72,6 +72,7 @@ class Health(BaseModel):
     capture: dict[str, Any] = Field(description="state and counters of each interface")
     scoring: dict[str, Any] = Field(description="the scoring thread")
     sink: dict[str, Any] = Field(description="the thread that writes the logs, verdicts and log lines")
+    archive: dict[str, Any] = Field(description="the thread that archives captured flows, and its files")
 
 
 class Ready(BaseModel):

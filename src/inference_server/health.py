@@ -36,10 +36,17 @@ def degraded_reasons(status: ServiceStatus, silence_seconds: float) -> list[str]
             f"the model reads dialect {status.scorer.record.dialect}, live capture measures {measured}: "
             + outcome
         )
-    threads = {"scoring": status.scoring_running, "sink": status.sink.running}
+    archive = status.archive
+    threads = {
+        "scoring": status.scoring_running,
+        "sink": status.sink.running,
+        "archive": archive.running or not archive.enabled,
+    }
     reasons += [f"the {name} thread is dead" for name, running in threads.items() if not running]
     files = (*status.sink.files, status.application_log)
     reasons += [f"{file.name}: {file.lost} lines lost: {file.error}" for file in files if file.error]
+    if archive.error:
+        reasons.append(f"flow archive: {sum(archive.dropped.values())} flows lost: {archive.error}")
     return reasons
 
 
@@ -88,6 +95,7 @@ def health_body(status: ServiceStatus, silence_seconds: float) -> dict[str, Any]
         "capture": _capture(status.capture, silence_seconds),
         "scoring": {"running": status.scoring_running, **asdict(status.scoring)},
         "sink": _sink(status),
+        "archive": asdict(status.archive),
     }
 
 

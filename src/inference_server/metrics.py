@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from alerting.flow_archive import FlowArchiveStatus
 from capture.status import InterfaceStatus
 from detection.worker import WorkerCounters
 from flows.verdicts import BENIGN, INSUFFICIENT
@@ -41,6 +42,9 @@ COUNTERS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "verdicts_unlogged": ("Verdicts that reached no log: the queue was full, or the sink failed.", ()),
     "log_lines_written": ("Lines written to a log file.", ("file",)),
     "log_lines_lost": ("Lines that could not be written.", ("file",)),
+    "archive_flows_written": ("Captured flows that were archived.", ()),
+    "archive_flows_dropped": ("Captured flows that were not.", ("reason",)),
+    "archive_files_deleted": ("Files of the archive deleted to keep FLOW_ARCHIVE_GB.", ()),
     "model_load_failures": ("Checks of the registry, and versions of the model, that failed.", ()),
     "thread_restarts": ("How often a thread was started again after a failure.", ("thread",)),
 }
@@ -54,6 +58,10 @@ GAUGES: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "scoring_queue_capacity_flows": ("How many may wait before flows are shed.", ()),
     "sink_queue_flows": ("Verdicts waiting to be written.", ()),
     "sink_queue_capacity_flows": ("How many may wait before verdicts stay unlogged.", ()),
+    "archive_queue_flows": ("Captured flows waiting to be archived.", ()),
+    "archive_queue_capacity_flows": ("How many may wait before they are dropped.", ()),
+    "archive_files": ("Files of archived flows.", ()),
+    "archive_bytes": ("What they take on disk.", ()),
     "model_loaded": ("1 when a model serves.", ()),
     "model_from_cache": ("1 when the registry has not confirmed the model that serves.", ()),
     "model_checked_timestamp_seconds": ("Unix time of the last check of the registry that was well.", ()),
@@ -138,6 +146,21 @@ def _samples(status: ServiceStatus) -> Iterable[Sample]:
     yield "thread_running", ("scoring",), float(status.scoring_running)
     yield "thread_restarts", ("sink",), sink.restarts
     yield "thread_running", ("sink",), float(sink.running)
+    if status.archive.enabled:
+        yield from _archive_samples(status.archive)
+
+
+def _archive_samples(archive: FlowArchiveStatus) -> Iterable[Sample]:
+    yield "archive_flows_written", (), archive.written
+    for reason, flows in archive.dropped.items():
+        yield "archive_flows_dropped", (reason,), flows
+    yield "archive_files_deleted", (), archive.deleted
+    yield "archive_queue_flows", (), archive.queued
+    yield "archive_queue_capacity_flows", (), archive.capacity
+    yield "archive_files", (), archive.contents.files
+    yield "archive_bytes", (), archive.contents.bytes
+    yield "thread_restarts", ("archive",), archive.restarts
+    yield "thread_running", ("archive",), float(archive.running)
 
 
 def _scoring_samples(counters: WorkerCounters) -> Iterable[Sample]:

@@ -6,6 +6,7 @@ import logging
 import time
 from typing import Any, Final
 
+from alerting.flow_archive import FlowArchive
 from alerting.prediction_log import PredictionLog
 from alerting.sink import Sink
 from detection.scorer import Scorer
@@ -27,16 +28,21 @@ from inference_server.status import ServiceStatus
 
 SIDECAR: Final = "sidecar"
 STOP_SECONDS: Final = 3.0
+GIGABYTE: Final = 1_000_000_000
 logger = logging.getLogger(__name__)
 
 
 class Service:
-    """capture, demo ──▶ worker ──▶ sink ──▶ logs, with the API's flows joining at the worker."""
+    """capture, demo ──▶ worker ──▶ sink ──▶ logs, with the API's flows joining at the worker.
+
+    What the worker scored of live capture is archived too.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.application_log = ApplicationLog(settings.log_dir)
         self.sink = Sink(PredictionLog(settings.log_dir, negatives=settings.log_negative_predictions))
+        self.archive = FlowArchive(settings.flows_dir, int(settings.flow_archive_gb * GIGABYTE))
         # Choosing an extractor of another dialect is the consent to score its flows.
         self.worker = ScoringWorker(self._scored, also_scored={captured_dialect(settings)} - {IMPROVED})
         self.watcher = configured_watcher(settings, self._serve, self._shadow)
@@ -53,6 +59,7 @@ class Service:
         """Start every thread; returns at once."""
         self.application_log.open()
         self.sink.start()
+        self.archive.start()
         self.worker.start()
         logger.info("loading %s", self.settings.mlflow_model_name)
         self.watcher.start()
@@ -68,6 +75,7 @@ class Service:
         self.capture.stop(seconds / 2)
         self.worker.stop(max(0.5, deadline - time.monotonic() - 0.5))
         self.sink.stop(max(0.5, deadline - time.monotonic()))
+        self.archive.stop(max(0.5, deadline - time.monotonic()))
         logger.info("stopped")
         self.application_log.close()
 
@@ -80,6 +88,7 @@ class Service:
             scoring=self.worker.counters(),
             scoring_running=self.worker.running,
             sink=self.sink.status(),
+            archive=self.archive.status(),
             application_log=self.application_log.status(),
         )
 
@@ -92,7 +101,11 @@ class Service:
         return missing_for_ready(self.status())
 
     def _scored(self, table: FlowTable, verdicts: Verdicts) -> None:
-        self.sink.put(table, verdicts, demo.SENSOR if table.sensor == demo.SENSOR else SIDECAR)
+        if table.sensor == demo.SENSOR:
+            self.sink.put(table, verdicts, demo.SENSOR)
+        else:
+            self.sink.put(table, verdicts, SIDECAR)
+            self.archive.put(table, verdicts)
 
     def _shadow(self, challenger: Scorer | None) -> None:
         """Nothing is scored in the challenger's shadow."""

@@ -106,6 +106,12 @@ class Settings(BaseSettings):
         description="flows kept at once on an interface, 640 bytes each, at least 1024; when full, long "
         "silent ones end early",
     )
+    flow_archive_gb: float = Field(
+        1.0,
+        ge=0,
+        description="gigabytes of scored captured flows kept as hourly Parquet in `<STATE_DIR>/flows`, the "
+        "oldest deleted, at least 0; 0: none are kept, and nothing is deleted",
+    )
     evidence_mb: int = Field(
         256,
         ge=0,
@@ -188,6 +194,11 @@ class Settings(BaseSettings):
     def tools_dir(self) -> Path:
         """Where programs that are not part of the project are installed."""
         return self.state_dir / "tools"
+
+    @property
+    def flows_dir(self) -> Path:
+        """Where scored flows are archived."""
+        return self.state_dir / "flows"
 
     @property
     def tracking_uri(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from alerting.flow_archive import FlowArchiveStatus
 from alerting.line_file import LineFileStatus
 from alerting.sink import SinkStatus
 from detection.scorer import Scorer
@@ -23,6 +24,7 @@ class ServiceStatus:
         scoring: the scoring thread's counters.
         scoring_running: that thread is alive.
         sink: the log-writing thread.
+        archive: the thread that archives captured flows.
         application_log: LOG_DIR/application.log.
     """
 
@@ -32,4 +34,5 @@ class ServiceStatus:
     scoring: WorkerCounters
     scoring_running: bool
     sink: SinkStatus
+    archive: FlowArchiveStatus
     application_log: LineFileStatus

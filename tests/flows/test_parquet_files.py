@@ -1,15 +1,25 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from flows.csv_files import write_csv
-from flows.parquet_files import METADATA_KEY, ParquetFlowWriter, read_parquet, write_parquet
+from flows.parquet_files import (
+    METADATA_KEY,
+    ROWS_AT_ONCE,
+    ParquetFlowReader,
+    ParquetFlowWriter,
+    read_parquet,
+    write_parquet,
+)
 from flows.schema import COMMON_NAMES, IMPROVED_NAMES
-from flows.table import FlowTable, concat_tables
+from flows.table import UNKNOWN_TIME, FlowTable, concat_tables
 from helpers.flows import SHARED, assert_same_table, flow_table, flow_tables, needs_shared
 
 
@@ -24,10 +34,9 @@ def test_a_table_comes_back_entirely(tmp_path_factory, table):
     assert_same_table(read_parquet(path), table)
 
 
-def test_tables_follow_each_other(tmp_path, monkeypatch):
-    monkeypatch.setattr("flows.parquet_files.ROWS_A_GROUP", 5)
+def test_tables_follow_each_other(tmp_path):
     tables = [flow_table(n, extras={"label": np.array(["Bot"] * n, object)}) for n in (3, 0, 4, 1)]
-    with ParquetFlowWriter(tmp_path / "flows.parquet") as writer:
+    with ParquetFlowWriter(tmp_path / "flows.parquet", rows_a_group=5) as writer:
         for table in tables:
             writer.write(table)
     assert_same_table(read_parquet(tmp_path / "flows.parquet"), concat_tables(tables))
@@ -166,3 +175,48 @@ def test_the_tool_s_flows_of_the_captures():
     assert "label" not in table.extras
     assert "capture" in table.extras
     assert np.isnan(table.column("flow_iat_mean")).any()
+
+
+def test_a_reader_gives_a_file_in_pieces_that_make_the_whole(tmp_path):
+    path = tmp_path / "flows.parquet"
+    table = flow_table(2 * ROWS_AT_ONCE + 7)
+    write_parquet(table, path)
+    with ParquetFlowReader(path) as reader:
+        assert reader.rows == len(table)
+        pieces = list(reader.tables())
+        assert_same_table(reader.empty(), table.take(slice(0)))
+        assert list(reader.tables(since_us=table.end_us[-1] + 1)) == []
+    assert max(map(len, pieces)) <= ROWS_AT_ONCE
+    assert_same_table(concat_tables(pieces), table)
+
+
+@settings(deadline=None)
+@given(
+    table=flow_tables(),
+    since=st.integers(-(2**63), 2**63 - 1),
+    until=st.integers(-(2**63), 2**63 - 1),
+)
+def test_a_reader_gives_the_flows_that_ended_in_a_time(tmp_path_factory, table, since, until):
+    path = tmp_path_factory.mktemp("parquet") / "flows.parquet"
+    table = replace(table, extras={})
+    write_parquet(table, path)
+    with ParquetFlowReader(path) as reader:
+        chosen = list(reader.tables(since_us=since, until_us=until))
+    wanted = (table.end_us != UNKNOWN_TIME) & (table.end_us >= since) & (table.end_us < until)
+    assert sum(map(len, chosen)) == wanted.sum()
+    for piece in chosen:
+        assert_same_table(piece, table.take(wanted))
+
+
+def test_an_open_file_may_be_deleted(tmp_path):
+    path = tmp_path / "flows.parquet"
+    write_parquet(flow_table(5), path)
+    with ParquetFlowReader(path) as reader:
+        path.unlink()
+        assert sum(map(len, reader.tables())) == 5
+
+
+def test_a_reader_wants_a_file_of_ours(tmp_path):
+    pd.DataFrame({"a": [1]}).to_parquet(tmp_path / "foreign.parquet")
+    with pytest.raises(ValueError, match=r"foreign\.parquet: not a Parquet file that this program wrote"):
+        ParquetFlowReader(tmp_path / "foreign.parquet")

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from alerting.flow_archive import FlowArchiveStatus
 from alerting.line_file import LineFileStatus
 from alerting.sink import SinkStatus
 from capture.evidence import EvidenceStatus
 from capture.status import FrameCounters, InterfaceStatus, MeterCounters
 from detection.watcher import ModelStatus
 from detection.worker import WorkerCounters
+from flows.archive_writer import ArchiveContents
 from inference_server.live_capture import CaptureStatus
 from inference_server.status import ServiceStatus
 
@@ -67,6 +69,20 @@ SINK = SinkStatus(
     files=(LineFileStatus("positive_predictions.log", 2, 0, None),),
 )
 
+ARCHIVE = FlowArchiveStatus(
+    enabled=True,
+    running=True,
+    restarts=0,
+    written=7,
+    dropped={"queue full": 3},
+    queued=1,
+    capacity=64,
+    contents=ArchiveContents(files=2, bytes=4000, oldest="2026-11-21T14"),
+    deleted=5,
+    limit_bytes=10_000,
+    error=None,
+)
+
 
 def make_status(scorer: Any, **changes: Any) -> ServiceStatus:
     """The state of a service that serves `scorer` and captures eth0."""
@@ -77,6 +93,7 @@ def make_status(scorer: Any, **changes: Any) -> ServiceStatus:
         scoring=WORKER,
         scoring_running=True,
         sink=SINK,
+        archive=ARCHIVE,
         application_log=LineFileStatus("application.log", 5, 0, None),
     )
     return replace(well, **changes)

@@ -43,6 +43,7 @@ def serve(champion_state: Path, tmp_path_factory: pytest.TempPathFactory) -> Ser
             "start_cicflowmeter": "false",
             "sensor_id": "sensor-1",
             "demo": False,
+            "flow_archive_gb": 0,
         }
         with serving(create_app(load_settings(**(defaults | settings)))) as client:
             if ready:

@@ -11,7 +11,7 @@ from capture.status import FrameCounters
 from detection.watcher import ModelStatus
 from flows.schema import COMMON_NAMES
 from helpers.models import make_record, make_scorer
-from helpers.status import INTERFACE, SINK, make_status
+from helpers.status import ARCHIVE, INTERFACE, SINK, make_status
 from inference_server.api_models import Health
 from inference_server.health import degraded_reasons, health_body, missing_for_ready
 from inference_server.live_capture import CaptureStatus
@@ -37,6 +37,7 @@ def test_all_well() -> None:
     assert body["capture"]["interfaces"][0]["offload_cure"] == "ethtool -K eth0 gro off"
     assert body["capture"]["interfaces"][0]["frames"]["segments"] == 3
     assert body["capture"]["interfaces"][0]["evidence"]["packets"] == 50
+    assert (body["archive"]["written"], body["archive"]["contents"]["bytes"]) == (7, 4000)
     assert {"source": "sidecar", "label": "Portscan", "flows": 2} in body["sink"]["verdicts"]
 
 
@@ -85,6 +86,11 @@ def test_what_keeps_it_from_being_ready_is_degraded_too(changes: dict[str, Any],
             {"sink": replace(SINK, files=(BROKEN,))},
             "positive_predictions.log: 3 lines lost: No space left on device",
         ),
+        ({"archive": replace(ARCHIVE, running=False)}, "the archive thread is dead"),
+        (
+            {"archive": replace(ARCHIVE, error="disk full; make room")},
+            "flow archive: 3 flows lost: disk full; make room",
+        ),
         (
             {"application_log": replace(BROKEN, name="application.log")},
             "application.log: 3 lines lost: No space left on device",
@@ -120,6 +126,11 @@ def test_what_the_registry_says_is_shown() -> None:
 def test_capture_that_is_not_wanted_is_not_missed() -> None:
     status = make_status(SCORER, capture=CaptureStatus(enabled=False, error=None, interfaces=()))
     assert health_body(status, 300)["status"] == "healthy"
+
+
+def test_an_archive_that_is_not_wanted_is_not_missed() -> None:
+    off = replace(ARCHIVE, enabled=False, running=False)
+    assert health_body(make_status(SCORER, archive=off), 300)["status"] == "healthy"
 
 
 def test_a_model_of_another_dialect_cannot_judge_the_capture() -> None:

@@ -35,6 +35,8 @@ def test_numbers_are_the_services() -> None:
     assert samples["mlids_log_lines_written_total", (("file", "application.log"),)] == 5
     assert samples["mlids_thread_running", (("thread", "capture-eth0"),)] == 1
     assert samples["mlids_model_loaded", ()] == 1
+    assert samples["mlids_archive_flows_dropped_total", (("reason", "queue full"),)] == 3
+    assert samples["mlids_archive_bytes", ()] == 4000
     portscan = (("label", "Portscan"), ("result", "attack"), ("source", "sidecar"))
     assert samples["mlids_predictions_total", portscan] == 2
     (model,) = [labels for name, labels in samples if name == "mlids_model_info"]

@@ -9,9 +9,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from capture.interfaces import may_capture
+from flows.archive import read_archive
+from flows.table import concat_tables
 from helpers.extractor import extractor_tools
 from helpers.models import typical_flow
 from helpers.server import wait_until
@@ -70,10 +73,12 @@ def test_a_live_connection_is_in_the_log_within_5_seconds(serve: Any, tmp_path: 
 
 
 @needs_capture
-def test_the_stop_takes_open_flows_to_the_log_within_5_seconds(serve: Any, tmp_path: Path) -> None:
+def test_the_stop_takes_open_flows_to_log_and_archive_within_5_seconds(
+    serve: Any, champion_state: Path, tmp_path: Path
+) -> None:
     options = {"start_cicflowmeter": "true", "cic_interface": "lo", "log_negative_predictions": True}
     with _connection() as ends:
-        with serve(log_dir=tmp_path, **options) as client:
+        with serve(log_dir=tmp_path, flow_archive_gb=1, **options) as client:
             port = _exchange(*ends)
             wait_until(
                 lambda: client.get("/health").json()["capture"]["interfaces"][0]["counters"]["packets"]
@@ -84,6 +89,21 @@ def test_the_stop_takes_open_flows_to_the_log_within_5_seconds(serve: Any, tmp_p
         assert time.monotonic() - began < 5
     (line,) = _lines_of(tmp_path, port)
     assert line["end_reason"] == "flush"
+    table = concat_tables(read_archive(champion_state / "flows"))
+    (row,) = np.flatnonzero(table.src_port == port)
+    verdict = {name: values[row] for name, values in table.extras.items()}
+    assert (verdict["verdict"], verdict["p_attack"]) == (line["label"], line["p_attack"])
+    assert (verdict["interface"], verdict["model_version"], table.sensor) == ("lo", "1", "sensor-1")
+
+
+def test_only_captured_flows_are_archived(serve: Any, champion_state: Path, tmp_path: Path) -> None:
+    with serve(log_dir=tmp_path, flow_archive_gb=1, demo=True) as client:
+        client.post("/predict", json=typical_flow(5))
+        wait_until(lambda: "demo capture replayed" in (tmp_path / "application.log").read_text())
+        health = client.get("/health").json()
+    assert {verdict["source"] for verdict in health["sink"]["verdicts"]} == {"api", "demo"}
+    assert health["archive"]["running"]
+    assert health["archive"]["written"] == health["archive"]["queued"] == 0
 
 
 @needs_capture

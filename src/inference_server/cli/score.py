@@ -18,7 +18,7 @@ from flows.parquet_files import read_parquet
 from flows.table import FlowTable
 from inference_server.champion import configured_champion
 from inference_server.cli.reading import ReadingBar, ahead, one_line_errors, output_format, whole_file
-from inference_server.cli.verdict_files import label_names, open_verdict_file
+from inference_server.cli.verdict_files import open_verdict_file
 from inference_server.settings import export_library_variables, load_settings
 
 FORMATS: Final = (".parquet", ".csv", ".jsonl")
@@ -46,7 +46,7 @@ def score(
         ):
             for table in ahead(_tables(bar, inputs, scorer)):
                 verdicts = scorer.score(table)
-                labels.update(label_names(verdicts).to_pylist())
+                labels.update(verdicts.labels().tolist())
                 file.write(table, verdicts)
         read = (
             f"{bar.counted()} in {bar.seconds:.1f} s, {bar.rate()}" if bar.packets else f"{bar.seconds:.1f} s"

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from flows.address_columns import address_texts
 from flows.table import UNKNOWN_PORT, UNKNOWN_PROTOCOL, UNKNOWN_TIME, FlowTable
 from flows.verdict_record import verdict_records
-from flows.verdicts import INSUFFICIENT, Verdicts, verdict_name
+from flows.verdicts import Verdicts
 
 SCHEMA: Final = pa.schema(
     [
@@ -117,17 +117,9 @@ def _columns(table: FlowTable, verdicts: Verdicts) -> pa.Table:
             pa.array(table.dst_port, mask=table.dst_port == UNKNOWN_PORT),
             pa.array(table.protocol, mask=table.protocol == UNKNOWN_PROTOCOL),
             pa.array(table.start_us, mask=table.start_us == UNKNOWN_TIME).cast(SCHEMA.field("start").type),
-            label_names(verdicts),
+            pa.array(verdicts.labels(), pa.string()),
             pa.array(verdicts.p_attack, mask=np.isnan(verdicts.p_attack)),
             pa.array(verdicts.p_label, mask=np.isnan(verdicts.p_label)),
         ],
         schema=SCHEMA,
     )
-
-
-def label_names(verdicts: Verdicts) -> pa.Array:
-    """Return the n labels: a class name, `benign` or `insufficient`."""
-    unjudged = -1
-    codes, where = np.unique(np.where(verdicts.insufficient, unjudged, verdicts.code), return_inverse=True)
-    names = [INSUFFICIENT if code == unjudged else verdict_name(code) for code in codes.tolist()]
-    return pa.array(names, pa.string()).take(pa.array(where))
