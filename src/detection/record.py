@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Annotated, Final, Literal
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
+from flows.columns import DUPLICATED, canonical
 from flows.labels import BY_CODE
 from flows.schema import BY_NAME, schema_id
 
 RECORD_FORMAT: Final = 1
 PACKET_COUNTS: Final = ("tot_fwd_pkts", "tot_bwd_pkts")
 DURATION: Final = "flow_duration"
+LEVELS: Final = tuple(np.linspace(0.0, 1.0, 21).tolist())
+"""The levels of benign quantiles."""
 
 
 class _Part(BaseModel):
@@ -51,12 +58,22 @@ class BenignQuantiles(_Part):
     """Quantiles of every feature over benign training flows, after preprocessing.
 
     Attributes:
-        levels: the q levels, between 0 and 1, ascending.
+        levels: the q levels, between 0 and 1, ascending; none when the flows are not known.
         values: one row a feature, q values each.
     """
 
     levels: tuple[FiniteFloat, ...]
     values: tuple[tuple[FiniteFloat, ...], ...]
+
+    @classmethod
+    def of(cls, features: NDArray[np.float64]) -> BenignQuantiles:
+        """Return the quantiles at LEVELS of n x F preprocessed features, NaN left out."""
+        if not len(features):
+            return cls(levels=(), values=((),) * features.shape[1])
+        # A feature that is NaN in every flow has no quantiles: 0 stands for it.
+        known = np.where(np.isnan(features).all(axis=0), 0.0, features)
+        rows = np.nanquantile(known, LEVELS, axis=0).T
+        return cls(levels=LEVELS, values=tuple(tuple(row) for row in rows.tolist()))
 
 
 class ModelRecord(_Part):
@@ -65,7 +82,8 @@ class ModelRecord(_Part):
     Attributes:
         record_format: version of this layout.
         description: what the model is, in a line.
-        features: canonical names of the F columns the model reads, in order.
+        features: names of the F columns the model reads, in order: the canonical ones, or a model's own
+            for what the schema does not know. Only `fwd_header_len` may stand twice, as in CIC-IDS2017.
         schema_id: the id of these features and their units.
         dialect: the rules that measured the training flows.
         context_windows: per-host windows the model reads; this version knows none.
@@ -115,11 +133,7 @@ class ModelRecord(_Part):
 
     @model_validator(mode="after")
     def _features_are_served(self) -> ModelRecord:
-        unknown = [name for name in self.features if name not in BY_NAME]
-        if unknown:
-            raise ValueError(f"features: {', '.join(unknown)} are not in the feature schema")
-        if len(set(self.features)) != len(self.features):
-            raise ValueError("features: a name stands twice")
+        check_features(self.features)
         if self.schema_id != schema_id(self.features):
             raise ValueError(
                 f"schema_id: {self.schema_id} is not the id these features have here, "
@@ -154,6 +168,24 @@ class ModelRecord(_Part):
         ):
             raise ValueError("benign_quantiles: must be one row a feature, one value a level")
         return self
+
+
+def check_features(names: Sequence[str]) -> None:
+    """Check that a model can read features of these names.
+
+    Raises:
+        ValueError: it cannot; the message names them.
+    """
+    foreign = [name for name in names if name not in BY_NAME]
+    taken = [name for name in foreign if name != name.strip() or not name or canonical(name) is not None]
+    if taken:
+        raise ValueError(
+            f"features: {', '.join(map(repr, taken))} are no features' canonical names: addresses, ports, "
+            "protocol, times and labels are never read"
+        )
+    twice = [name for name, times in Counter(names).items() if times > 1 + (name == DUPLICATED)]
+    if twice:
+        raise ValueError(f"features: {', '.join(twice)}: a name stands twice")
 
 
 def _problem(item: ErrorDetails) -> str:

@@ -32,7 +32,7 @@ class Plan:
     Attributes:
         dialect: the dialect that the header implies, or that the caller named.
         features: position of each feature, in canonical order: the 86 of `improved-2024`, the 81 of
-            `improved`, or the 76.
+            `improved`, or the 76; then those the caller requires besides.
         metadata: position of each metadata column, by canonical name.
         extras: position of each other column, by its title.
     """
@@ -43,32 +43,44 @@ class Plan:
     extras: dict[str, int]
 
 
-def plan_columns(titles: Sequence[str], *, dialect: str | None, where: str) -> Plan:
+def plan_columns(
+    titles: Sequence[str], *, dialect: str | None, where: str, required: Sequence[str] = COMMON_NAMES
+) -> Plan:
     """Decide what each column of a file is.
 
     A header that implies no dialect takes the caller's, `improved` by default.
 
+    Args:
+        titles: of the columns.
+        dialect: the caller's, None for the header's.
+        where: names the file in messages.
+        required: features the file must hold. Those that the schema does not know are columns of just
+            that title.
+
     Raises:
-        ValueError: feature columns are missing, two columns hold one feature, or `dialect` is unknown.
+        ValueError: required columns are missing, two columns hold one feature, or `dialect` is unknown.
             The message names them and `where`.
     """
     known: dict[str, int] = {}
     extras: dict[str, int] = {}
+    foreign = {*required} - BY_NAME.keys()
     for position, title in enumerate(titles):
-        name = canonical(title)
+        own = title.strip("\ufeff \t")
+        name = own if own in foreign else canonical(title)
         if name is None:
-            extras[_free_name(title.strip("\ufeff \t"), extras)] = position
+            extras[_free_name(own, extras)] = position
         elif name not in known:
             known[name] = position
         elif name != DUPLICATED:
             raise ValueError(f"{where}: columns {titles[known[name]]!r} and {title!r} are both {name}")
-    missing = [name for name in COMMON_NAMES if name not in known]
-    if len(missing) == len(COMMON_NAMES):
+    missing = [name for name in required if name not in known]
+    if len(missing) == len(required):
         raise ValueError(f"{where}: no header of flows: none of the {len(missing)} features is in it")
     if missing:
         raise ValueError(f"{where}: no column for {', '.join(missing)}")
-    whole = (names for names in (IMPROVED_2024_NAMES, IMPROVED_NAMES) if known.keys() >= {*names})
-    names = next(whole, COMMON_NAMES)
+    sets = (IMPROVED_2024_NAMES, IMPROVED_NAMES, COMMON_NAMES)
+    names = next((names for names in sets if known.keys() >= {*names}), ())
+    names = tuple(dict.fromkeys([*names, *required]))
     # A header with only some of the features beyond the 76 is another tool's.
     extras |= {titles[at].strip(): at for name, at in known.items() if name in BY_NAME and name not in names}
     return Plan(
@@ -103,7 +115,9 @@ def assemble(plan: Plan, column: Callable[[int], pa.Array], *, where: str) -> Fl
     extras = {name: plain_values(column(at)) for name, at in plan.extras.items()}
     if "timestamp" in texts:
         starts = _starts(texts["timestamp"], plan.dialect)
-        columns |= {"start_us": starts, "end_us": _ends(starts, features[:, names.index("flow_duration")])}
+        columns["start_us"] = starts
+        if "flow_duration" in names:
+            columns["end_us"] = _ends(starts, features[:, names.index("flow_duration")])
         if _any(pc.and_(pc.not_equal(texts["timestamp"], ""), pa.array(starts == UNKNOWN_TIME))):
             extras["timestamp"] = texts["timestamp"].to_numpy(zero_copy_only=False)
     if "label" in texts and _any(pc.invert(pc.is_in(texts["label"], pa.array(UNLABELLED)))):

@@ -8,7 +8,7 @@ import io
 import lzma
 import re
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 from types import TracebackType
@@ -24,7 +24,7 @@ from flows.address_columns import address_texts
 from flows.assembly import Plan, assemble, plan_columns
 from flows.dialects import IMPROVED
 from flows.headers import Column, find_header, own_header
-from flows.schema import BY_NAME
+from flows.schema import BY_NAME, COMMON_NAMES
 from flows.table import FlowTable
 from flows.times import written
 
@@ -38,8 +38,12 @@ def _open(path: Path, mode: str) -> IO[bytes]:
     return cast(IO[bytes], opener(path, mode))
 
 
-def read_csv(path: Path | str, *, dialect: str | None = None) -> FlowTable:
+def read_csv(
+    path: Path | str, *, dialect: str | None = None, required: Sequence[str] = COMMON_NAMES
+) -> FlowTable:
     """Read a CSV file, also `.gz` and `.xz`, whose header is any of the sets'.
+
+    It must hold the `required` features; see `flows.assembly.plan_columns`.
 
     The header says which dialect measured the flows unless the caller does; one that implies none
     (snake case, a mixture) is taken for `improved`. Repeated header rows and rows without a value
@@ -52,17 +56,17 @@ def read_csv(path: Path | str, *, dialect: str | None = None) -> FlowTable:
     """
     try:
         with _open(Path(path), "rb") as file:
-            return _read(file, str(path), dialect)
+            return _read(file, str(path), dialect, required)
     except (lzma.LZMAError, zlib.error, gzip.BadGzipFile, EOFError) as error:
         raise ValueError(f"{path}: not a whole compressed file: {error}") from None
 
 
-def _read(file: IO[bytes], where: str, dialect: str | None) -> FlowTable:
+def _read(file: IO[bytes], where: str, dialect: str | None, required: Sequence[str]) -> FlowTable:
     header = file.readline(LONGEST_LINE)
     if not header.strip():
         raise ValueError(f"{where}: empty: no header line")
     titles = next(csv.reader([header.decode("utf-8", "replace").strip("\ufeff\r\n")]))
-    plan = plan_columns(titles, dialect=dialect, where=where)
+    plan = plan_columns(titles, dialect=dialect, where=where, required=required)
     blocks = _blocks(file, header.removeprefix(b"\xef\xbb\xbf").strip(), where)
     first = next((block for block in blocks if block.strip()), None)
     if first is None:

@@ -62,8 +62,12 @@ LABELS: tuple[Label, ...] = (
         "buffer_overflow", "httptunnel", "loadmodule", "perl", "ps", "rootkit", "sqlattack", "xterm")),
     Label(33, "Brute Force", "brute-force", "T1110", ("BruteForce",)),
     Label(34, "Web Attack", "web", "T1190", ("WebAttack",)),
+    Label(35, "Attack", "attack", "", ("malicious", "anomaly", "intrusion")),
 )
 # fmt: on
+
+ATTACK: int = 35
+"""The code of an attack whose kind is not told, as binary models give it."""
 
 UNLABELLED: tuple[str, ...] = ("NeedManualLabel", "No Label", "")
 """What the tools write where nobody labelled a flow: no class, benign least of all."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from flows.address_columns import address_texts, packed_addresses
 from flows.assembly import assemble, plan_columns
 from flows.dialects import IMPROVED
-from flows.schema import IMPROVED_NAMES, schema_id
+from flows.schema import COMMON_NAMES, IMPROVED_NAMES, schema_id
 from flows.table import UNKNOWN_PORT, UNKNOWN_PROTOCOL, UNKNOWN_TIME, EndReason, FlowTable
 
 METADATA_KEY: Final = b"ml-ids.flows"
@@ -122,10 +122,13 @@ def write_parquet(table: FlowTable, path: Path | str) -> None:
         writer.write(table)
 
 
-def read_parquet(path: Path | str, *, dialect: str | None = None) -> FlowTable:
+def read_parquet(
+    path: Path | str, *, dialect: str | None = None, required: Sequence[str] = COMMON_NAMES
+) -> FlowTable:
     """Read a Parquet file of flows, ours or one with any of the sets' headers.
 
-    Ours says itself which dialect measured the flows; for the others see `flows.csv_files.read_csv`.
+    Ours says itself which features it has, and which dialect measured the flows; for the others see
+    `flows.csv_files.read_csv`.
 
     Raises:
         OSError: the file cannot be read.
@@ -136,7 +139,7 @@ def read_parquet(path: Path | str, *, dialect: str | None = None) -> FlowTable:
     described = (rows.schema.metadata or {}).get(METADATA_KEY)
     if described is not None:
         return _own_table(rows, orjson.loads(described), str(path))
-    plan = plan_columns(rows.schema.names, dialect=dialect, where=str(path))
+    plan = plan_columns(rows.schema.names, dialect=dialect, where=str(path), required=required)
     return assemble(plan, lambda at: rows.column(at).combine_chunks(), where=str(path))
 
 
@@ -315,11 +318,7 @@ def _like(rows: pa.Table, schema: pa.Schema) -> pa.Table:
 
 def _own_table(rows: pa.Table, described: dict[str, Any], where: str) -> FlowTable:
     names = tuple(described["features"])
-    try:
-        known = schema_id(names) == described["schema_id"]
-    except KeyError:
-        known = False
-    if not known:
+    if schema_id(names) != described["schema_id"]:
         raise ValueError(f"{where}: another version's feature schema: write the file again with this version")
 
     def column(name: str) -> pa.Array:

@@ -249,6 +249,9 @@ IMPROVED_2024_NAMES: tuple[str, ...] = tuple(
 
 
 def schema_id(names: tuple[str, ...]) -> str:
-    """Return the id of a feature schema: which features, in which order, in which units."""
-    text = "\n".join(f"{name} {BY_NAME[name].unit}" for name in names)
+    """Return the id of a feature schema: which features, in which order, in which units.
+
+    A feature that is not of the table, as models of other data sets read them, has a name only.
+    """
+    text = "\n".join(f"{name} {BY_NAME[name].unit}" if name in BY_NAME else name for name in names)
     return hashlib.sha256(text.encode()).hexdigest()[:16]

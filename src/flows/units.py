@@ -19,10 +19,11 @@ FAR: Final = 1e3
 def to_schema_units(features: NDArray[np.float64], names: Sequence[str], dialect: str) -> None:
     """Convert an n x F matrix from a dialect's units to the schema's, in place.
 
-    PyPI cicflowmeter gives in seconds what the schema has in microseconds.
+    PyPI cicflowmeter gives in seconds what the schema has in microseconds. Features that are not of the
+    schema stay as they are.
     """
     if dialect == PYTHON:
-        features[:, [BY_NAME[name].seconds_in_python for name in names]] *= 1e6
+        features[:, [name in BY_NAME and BY_NAME[name].seconds_in_python for name in names]] *= 1e6
 
 
 def unit_warnings(table: FlowTable) -> list[str]:

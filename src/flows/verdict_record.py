@@ -149,7 +149,7 @@ def _class_of(code: int, insufficient: bool) -> dict[str, Any]:
 def _features(table: FlowTable) -> list[dict[str, Any]]:
     """Return each row's features; those that count something are integers."""
     names = table.feature_names
-    whole = np.array([BY_NAME[name].kind == "int" for name in names], np.bool_)
+    whole = np.array([name in BY_NAME and BY_NAME[name].kind == "int" for name in names], np.bool_)
     counts = table.features[:, whole]
     countable = (counts == np.trunc(counts)) & (np.abs(counts) < 2**63)
     rest = table.features[:, ~whole]

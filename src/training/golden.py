@@ -5,12 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-LEVELS = np.linspace(0.0, 1.0, 21)
-
-
-def quantiles(features: NDArray[np.float64], levels: NDArray[np.float64] = LEVELS) -> NDArray[np.float64]:
-    """Return F x q quantiles of n x F features."""
-    return np.quantile(features, levels, axis=0).T
+from detection.record import LEVELS
 
 
 def golden_rows(
@@ -23,7 +18,7 @@ def golden_rows(
     """
     random = np.random.default_rng(seed)
     odd = _odd_rows(features.shape[1])
-    grids = [quantiles(features[codes == code]) for code in np.unique(codes)]
+    grids = [np.quantile(features[codes == code], LEVELS, axis=0).T for code in np.unique(codes)]
     drawn = [_draw(grids[number % len(grids)], random) for number in range(rows - len(odd))]
     return np.vstack([drawn, odd])
 

@@ -27,7 +27,7 @@ from training.dataset import LabelledFlows, read_labelled
 from training.estimator import SEED, fit, predict_proba, stacked
 from training.evaluation import Evaluation, evaluate
 from training.flavour import save_flavour
-from training.golden import LEVELS, golden_rows, quantiles
+from training.golden import golden_rows
 from training.splits import stratified, time_ordered
 
 PREPROCESSING = Preprocessing(nan=0.0, infinity=0.0, minimum=0.0, maximum=1e18)
@@ -123,9 +123,7 @@ def _record(flows: LabelledFlows, pipeline: Pipeline) -> ModelRecord:
         preprocessing=PREPROCESSING,
         threshold=1.0,
         insufficient=INSUFFICIENT,
-        benign_quantiles=BenignQuantiles(
-            levels=tuple(LEVELS.tolist()), values=tuple(tuple(row) for row in quantiles(benign).tolist())
-        ),
+        benign_quantiles=BenignQuantiles.of(benign),
     )
 
 

@@ -3,9 +3,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import numpy as np
 import pytest
 
-from detection.record import ModelRecord
+from detection.record import BenignQuantiles, ModelRecord
 from helpers.models import make_record
 
 
@@ -28,9 +29,17 @@ def test_knows_its_benign_column() -> None:
         ({"threshold": 0}, "threshold: 0.0 is not above 0"),
         ({"threshold": 1.5}, "threshold: 1.5 is not above 0 and at most 1"),
         ({"threshold": "high"}, "threshold: Input should be a valid number"),
-        ({"features": ["flow_duration", "tot_fwd"]}, "features: tot_fwd are not in the feature schema"),
+        (
+            {"features": ["flow_duration", "Dst Port"]},
+            "features: 'Dst Port' are no features' canonical names",
+        ),
+        (
+            {"features": ["Flow Duration", "dst_port"]},
+            "features: 'Flow Duration', 'dst_port' are no",
+        ),
+        ({"features": ["src_bytes", " "]}, "features: ' ' are no features' canon"),
         ({"features": []}, "features: Tuple should have at least 1 item"),
-        ({"features": ["flow_duration"] * 2}, "features: a name stands twice"),
+        ({"features": ["flow_duration"] * 2}, "features: flow_duration: a name stands twice"),
         ({"schema_id": "0" * 16}, "their units differ"),
         ({"classes": [5, 17, 1]}, "classes: must hold 0"),
         ({"classes": [0, 5, 5]}, "classes: must hold 0 .benign. and no code twice"),
@@ -60,3 +69,31 @@ def test_rule_needs_its_features() -> None:
 def test_refuses_what_is_no_json() -> None:
     with pytest.raises(ValueError, match="Invalid JSON"):
         ModelRecord.from_json(b"\x80\x04")
+
+
+def test_features_of_other_data_sets_have_their_own_names() -> None:
+    names = ("flow_duration", "src_bytes", "dst_host_count")
+    record = make_record(names=names, insufficient=None)
+    assert ModelRecord.from_json(record.to_json()).features == names
+    assert record.schema_id != make_record(names=names[::-1], insufficient=None).schema_id
+
+
+def test_the_column_that_cic_ids2017_has_twice_may_stand_twice() -> None:
+    names = ("fwd_header_len", "flow_duration", "fwd_header_len")
+    assert make_record(names=names, insufficient=None).features == names
+    with pytest.raises(ValueError, match="fwd_header_len: a name stands twice"):
+        make_record(names=(*names, "fwd_header_len"), insufficient=None)
+
+
+def test_benign_quantiles_are_one_row_a_feature() -> None:
+    rows = np.column_stack([np.arange(21.0), np.full(21, 7.0), np.full(21, np.nan)])
+    rows[5, 1] = np.nan
+    found = BenignQuantiles.of(rows)
+    assert found.values[0] == pytest.approx(tuple(range(21)))
+    assert found.values[1:] == ((7.0,) * 21, (0.0,) * 21)
+    assert (found.levels[0], found.levels[10], found.levels[-1]) == (0.0, 0.5, 1.0)
+
+
+def test_without_a_benign_flow_there_are_no_quantiles() -> None:
+    found = BenignQuantiles.of(np.empty((0, 3)))
+    assert (found.levels, found.values) == ((), ((), (), ()))

@@ -88,3 +88,20 @@ def test_bytes_are_utf8_or_windows_1252():
 )
 def test_extras_are_numbers_where_they_can_be(texts, values):
     assert plain_values(pa.array(texts, pa.string())).tolist() == values
+
+
+def test_the_caller_s_features_are_enough():
+    titles = ["Label", "src_bytes", " Tot Fwd Pkts", "count", "service"]
+    plan = plan_columns(titles, dialect=None, where="f", required=("count", "tot_fwd_pkts", "src_bytes"))
+    assert plan.features == {"count": 3, "tot_fwd_pkts": 2, "src_bytes": 1}
+    assert plan.extras == {"service": 4}
+    columns = [pa.array(column) for column in (["smurf"], [9.0], [2], [3.0], ["http"])]
+    table = assemble(plan, columns.__getitem__, where="f")
+    assert table.select(["src_bytes", "tot_fwd_pkts", "count"]).tolist() == [[9.0, 2.0, 3.0]]
+    with pytest.raises(ValueError, match="f: no column for src_bytes"):
+        plan_columns(["a", "count"], dialect=None, where="f", required=("count", "src_bytes"))
+
+
+def test_the_caller_s_features_stand_behind_a_whole_set():
+    plan = plan_columns([*COMMON_NAMES, "src_bytes"], dialect=None, where="f", required=("src_bytes",))
+    assert tuple(plan.features) == (*COMMON_NAMES, "src_bytes")

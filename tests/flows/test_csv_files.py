@@ -380,3 +380,11 @@ def test_the_tool_s_output_survives_our_text(tmp_path):
 
 def test_the_snake_header_is_complete():
     assert set(find_header("snake").feature_names) == set(IMPROVED_NAMES)
+
+
+def test_files_of_other_sets_are_read_by_the_names_of_their_columns(tmp_path):
+    path = saved(tmp_path, "duration,src_bytes,count,label\n0,181,8,normal.\n2,239,,smurf.\n")
+    table = read_csv(path, required=("src_bytes", "count"))
+    assert table.feature_names == ("src_bytes", "count")
+    np.testing.assert_array_equal(table.features, [[181, 8], [239, np.nan]])
+    assert table.extras["label"].tolist() == ["normal.", "smurf."]

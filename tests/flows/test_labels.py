@@ -7,7 +7,7 @@ import re
 import pytest
 
 from flows.csv_files import read_csv
-from flows.labels import BY_CODE, LABELS, UNLABELLED, find_label
+from flows.labels import ATTACK, BY_CODE, LABELS, UNLABELLED, find_label
 from flows.parquet_files import read_parquet
 from helpers.flows import SHARED, needs_shared
 
@@ -46,6 +46,10 @@ def test_broken_dashes_do_not_matter(dash):
 def test_what_nobody_labelled_is_not_benign(text):
     with pytest.raises(ValueError, match="never labelled"):
         find_label(text)
+
+
+def test_an_attack_of_no_kind_has_a_code():
+    assert find_label("Attack").code == find_label("malicious").code == ATTACK
 
 
 def test_an_unknown_label_is_refused():

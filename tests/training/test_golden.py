@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 
 from helpers.models import made_up_flows
-from training.golden import golden_rows, quantiles
+from training.golden import golden_rows
 
 
 def test_rows_are_made_and_not_taken_from_the_data() -> None:
@@ -21,8 +21,3 @@ def test_rows_hold_what_preprocessing_must_replace() -> None:
     assert np.isposinf(rows).any()
     assert np.isneginf(rows).any()
     assert (rows < 0).any()
-
-
-def test_quantiles_are_one_row_a_feature() -> None:
-    found = quantiles(np.array([[0.0, 10.0], [1.0, 20.0], [2.0, 30.0]]), np.array([0.0, 0.5, 1.0]))
-    assert found.tolist() == [[0.0, 1.0, 2.0], [10.0, 20.0, 30.0]]

@@ -21,8 +21,6 @@ from helpers.models import CLASSES, made_up_flows
 from training.captures import figures, score_captures
 from training.starter import main
 
-# MLflow's own, when mlflow.pyfunc is imported.
-
 REFERENCE = Path(__file__).resolve().parents[1] / "reference"
 DEMO = Path(__file__).resolve().parents[2] / "data" / "demo" / "demo.pcap"
 
