@@ -1,4 +1,4 @@
-"""The sink: one thread that takes verdicts to the prediction logs."""
+"""The sink: one thread that takes verdicts to the alerts and to the prediction logs."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Final
 
+from alerting.alert_stream import AlertStream
 from alerting.line_file import LineFileStatus
 from alerting.prediction_log import PredictionLog
 from alerting.verdict_counts import VerdictCounts
@@ -16,6 +17,9 @@ from flows.verdicts import Verdicts
 
 MAX_FLOWS: Final = 100_000
 BACK_OFF_SECONDS: Final = (0.1, 5.0)
+TICK_SECONDS: Final = 1.0
+"""How often alerts are revised and closed while no verdict comes."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -29,6 +33,7 @@ class SinkStatus:
         queued: flows waiting to be written; at most `capacity`.
         capacity: how many may wait.
         dropped: flows not written because the queue was full or writing them failed.
+        unalerted: attacks among all flows that no alert heard of, for the same reasons.
         verdicts: flows judged, by (source, label), dropped ones included.
         files: the log files' counters.
     """
@@ -38,6 +43,7 @@ class SinkStatus:
     queued: int
     capacity: int
     dropped: int
+    unalerted: int
     verdicts: dict[tuple[str, str], int]
     files: tuple[LineFileStatus, ...]
 
@@ -50,15 +56,19 @@ class _Batch:
 
 
 class Sink:
-    """Counts every verdict and writes the wanted ones, in order, from a bounded queue."""
+    """Counts every verdict, and alerts of and writes the wanted ones, in order, from a bounded queue."""
 
-    def __init__(self, log: PredictionLog, *, max_flows: int = MAX_FLOWS) -> None:
+    def __init__(
+        self, log: PredictionLog, alerts: AlertStream | None = None, *, max_flows: int = MAX_FLOWS
+    ) -> None:
         self._log = log
+        self._alerts = alerts
         self._max_flows = max_flows
         self._counts = VerdictCounts()
         self._queue: deque[_Batch] = deque()
         self._queued = 0
         self._dropped = 0
+        self._unalerted = 0
         self._restarts = 0
         self._stopping = False
         self._changed = threading.Condition()
@@ -79,6 +89,7 @@ class Sink:
             room = self._max_flows - self._queued
             if room < len(batch.table):
                 self._dropped += len(batch.table) - room
+                self._unalerted += int(batch.verdicts.is_attack[room:].sum())
                 batch = _Batch(batch.table.take(slice(room)), batch.verdicts.take(slice(room)), source)
             if len(batch.table):
                 self._queue.append(batch)
@@ -86,25 +97,29 @@ class Sink:
                 self._changed.notify()
 
     def stop(self, timeout: float) -> None:
-        """Write what is queued, for at most `timeout` seconds, and end the thread."""
+        """Write what is queued, close all alerts, for at most `timeout` seconds, and end the thread."""
         with self._changed:
             self._stopping = True
             self._changed.notify()
         if self._thread.ident is not None:
             self._thread.join(timeout)
-        if not self._thread.is_alive():
+        if self._thread.is_alive():
+            logger.error("the sink did not end within %.1f s: what it held is lost", timeout)
+        else:
             self._log.close()
 
     def status(self) -> SinkStatus:
         """Return the counters."""
         with self._changed:
             queued, dropped, restarts = self._queued, self._dropped, self._restarts
+            unalerted = self._unalerted
         return SinkStatus(
             running=self._thread.is_alive(),
             restarts=restarts,
             queued=queued,
             capacity=self._max_flows,
             dropped=dropped,
+            unalerted=unalerted,
             verdicts=self._counts.snapshot(),
             files=self._log.status(),
         )
@@ -125,17 +140,45 @@ class Sink:
                 return
 
     def _drain(self) -> None:
-        while batch := self._next():
-            written = False
-            try:
-                self._log.write(batch.table, batch.verdicts, batch.source)
-                written = True
-            finally:
-                with self._changed:
-                    self._queued -= len(batch.table)
-                    self._dropped += 0 if written else len(batch.table)
+        while not self._ended():
+            if batch := self._next():
+                try:
+                    self._alert(batch)
+                finally:
+                    self._write(batch)
+            if self._alerts:
+                self._alerts.tick()
+        if self._alerts:
+            self._alerts.close()
+
+    def _ended(self) -> bool:
+        with self._changed:
+            return self._stopping and not self._queue
 
     def _next(self) -> _Batch | None:
+        """Return the next batch, None when a tick is due or the end has come."""
         with self._changed:
-            self._changed.wait_for(lambda: self._queue or self._stopping)
+            self._changed.wait_for(lambda: self._queue or self._stopping, timeout=TICK_SECONDS)
             return self._queue.popleft() if self._queue else None
+
+    def _alert(self, batch: _Batch) -> None:
+        if not self._alerts:
+            return
+        alerted = False
+        try:
+            self._alerts.take(batch.table, batch.verdicts, batch.source)
+            alerted = True
+        finally:
+            if not alerted:
+                with self._changed:
+                    self._unalerted += int(batch.verdicts.is_attack.sum())
+
+    def _write(self, batch: _Batch) -> None:
+        written = False
+        try:
+            self._log.write(batch.table, batch.verdicts, batch.source)
+            written = True
+        finally:
+            with self._changed:
+                self._queued -= len(batch.table)
+                self._dropped += 0 if written else len(batch.table)

@@ -73,6 +73,9 @@ class Health(BaseModel):
     scoring: dict[str, Any] = Field(description="the scoring thread")
     sink: dict[str, Any] = Field(description="the thread that writes the logs, verdicts and log lines")
     archive: dict[str, Any] = Field(description="the thread that archives captured flows, and its files")
+    alerts: dict[str, Any] = Field(
+        description="attack verdicts taken, aggregated and suppressed by rule; alerts opened, closed and open"
+    )
 
 
 class Ready(BaseModel):

@@ -6,10 +6,11 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from alerting.alert_stream import AlertStatus
 from capture.status import InterfaceStatus
 from flows.dialects import PYTHON
 from inference_server.live_capture import CaptureStatus
-from inference_server.status import ServiceStatus
+from inference_server.status import ServiceStatus, log_files
 
 NOT_YET: Final = "Model not available"
 
@@ -43,7 +44,10 @@ def degraded_reasons(status: ServiceStatus, silence_seconds: float) -> list[str]
         "archive": archive.running or not archive.enabled,
     }
     reasons += [f"the {name} thread is dead" for name, running in threads.items() if not running]
-    files = (*status.sink.files, status.application_log)
+    rules = status.alerts.stream.rules
+    if rules and rules.error:
+        reasons.append(f"suppression rules: {rules.error}; {rules.rules} earlier rules are in use")
+    files = log_files(status)
     reasons += [f"{file.name}: {file.lost} lines lost: {file.error}" for file in files if file.error]
     if archive.error:
         reasons.append(f"flow archive: {sum(archive.dropped.values())} flows lost: {archive.error}")
@@ -96,6 +100,7 @@ def health_body(status: ServiceStatus, silence_seconds: float) -> dict[str, Any]
         "scoring": {"running": status.scoring_running, **asdict(status.scoring)},
         "sink": _sink(status),
         "archive": asdict(status.archive),
+        "alerts": _alerts(status.alerts.stream),
     }
 
 
@@ -135,5 +140,15 @@ def _sink(status: ServiceStatus) -> dict[str, Any]:
             {"source": source, "label": label, "flows": flows}
             for (source, label), flows in sorted(sink.verdicts.items())
         ],
-        "files": [*sink.files, status.application_log],
+        "unalerted": sink.unalerted,
+        "files": log_files(status),
+    }
+
+
+def _alerts(alerts: AlertStatus) -> dict[str, Any]:
+    return {
+        **asdict(alerts.policy),
+        "explained": alerts.explained,
+        "failed": alerts.failed,
+        "rules": alerts.rules,
     }

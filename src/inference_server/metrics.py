@@ -9,11 +9,12 @@ from prometheus_client import CollectorRegistry, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from alerting.alert_stream import AlertStatus
 from alerting.flow_archive import FlowArchiveStatus
 from capture.status import InterfaceStatus
 from detection.worker import WorkerCounters
 from flows.verdicts import BENIGN, INSUFFICIENT
-from inference_server.status import ServiceStatus
+from inference_server.status import ServiceStatus, log_files
 
 PREFIX: Final = "mlids_"
 LATENCY_BUCKETS: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
@@ -40,6 +41,14 @@ COUNTERS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "requested_flows_scored": ("Flows of requests that were scored.", ()),
     "predictions": ("Verdicts, by who asked (sidecar, demo, api).", ("source", "result", "label")),
     "verdicts_unlogged": ("Verdicts that reached no log: the queue was full, or the sink failed.", ()),
+    "attacks_unalerted": ("Attacks that no alert heard of: the queue was full, or the sink failed.", ()),
+    "attacks_aggregated": ("Attacks that alerts count.", ()),
+    "attacks_suppressed": ("Attacks that a rule suppressed.", ("reason",)),
+    "alerts": ("Alerts opened, and closed.", ("state",)),
+    "alerts_closed": ("Alerts closed, by reason.", ("reason",)),
+    "alert_messages": ("Revisions of alerts, first and last ones included.", ()),
+    "alert_messages_failed": ("Revisions that a consumer did not take, a defect.", ("consumer",)),
+    "alert_explanations": ("Explanations for alerts, by outcome.", ("outcome",)),
     "log_lines_written": ("Lines written to a log file.", ("file",)),
     "log_lines_lost": ("Lines that could not be written.", ("file",)),
     "archive_flows_written": ("Captured flows that were archived.", ()),
@@ -62,6 +71,9 @@ GAUGES: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "archive_queue_capacity_flows": ("How many may wait before they are dropped.", ()),
     "archive_files": ("Files of archived flows.", ()),
     "archive_bytes": ("What they take on disk.", ()),
+    "alerts_open": ("Alerts that are open.", ()),
+    "alerts_open_capacity": ("How many may be; one more closes the oldest.", ()),
+    "alert_rules_current": ("1 when the rules file is in use as it is.", ()),
     "model_loaded": ("1 when a model serves.", ()),
     "model_from_cache": ("1 when the registry has not confirmed the model that serves.", ()),
     "model_checked_timestamp_seconds": ("Unix time of the last check of the registry that was well.", ()),
@@ -137,9 +149,11 @@ def _samples(status: ServiceStatus) -> Iterable[Sample]:
     yield "sink_queue_flows", (), sink.queued
     yield "sink_queue_capacity_flows", (), sink.capacity
     yield "verdicts_unlogged", (), sink.dropped
+    yield "attacks_unalerted", (), sink.unalerted
     for (source, label), flows in sink.verdicts.items():
         yield "predictions", (source, _result(label), label), flows
-    for file in (*sink.files, status.application_log):
+    yield from _alert_samples(status.alerts.stream)
+    for file in log_files(status):
         yield "log_lines_written", (file.name,), file.written
         yield "log_lines_lost", (file.name,), file.lost
     yield "thread_restarts", ("scoring",), status.scoring.restarts
@@ -161,6 +175,26 @@ def _archive_samples(archive: FlowArchiveStatus) -> Iterable[Sample]:
     yield "archive_bytes", (), archive.contents.bytes
     yield "thread_restarts", ("archive",), archive.restarts
     yield "thread_running", ("archive",), float(archive.running)
+
+
+def _alert_samples(status: AlertStatus) -> Iterable[Sample]:
+    policy = status.policy
+    yield "attacks_aggregated", (), policy.aggregated
+    for rule, verdicts in policy.suppressed.items():
+        yield "attacks_suppressed", (rule,), verdicts
+    yield "alerts", ("opened",), policy.opened
+    yield "alerts", ("closed",), sum(policy.closed.values())
+    for reason, alerts in policy.closed.items():
+        yield "alerts_closed", (reason,), alerts
+    yield "alerts_open", (), policy.open
+    yield "alerts_open_capacity", (), policy.capacity
+    yield "alert_messages", (), policy.messages
+    for consumer, messages in status.failed.items():
+        yield "alert_messages_failed", (consumer,), messages
+    for outcome, explanations in status.explained.items():
+        yield "alert_explanations", (outcome,), explanations
+    if status.rules:
+        yield "alert_rules_current", (), float(status.rules.error is None)
 
 
 def _scoring_samples(counters: WorkerCounters) -> Iterable[Sample]:

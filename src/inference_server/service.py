@@ -15,6 +15,7 @@ from flows.dialects import IMPROVED
 from flows.table import FlowTable
 from flows.verdicts import Verdicts
 from inference_server import demo
+from inference_server.alerts import SIDECAR, Alerts
 from inference_server.application_log import ApplicationLog
 from inference_server.auth import KeyCheck
 from inference_server.champion import configured_watcher
@@ -26,14 +27,13 @@ from inference_server.predict import Predictor
 from inference_server.settings import Settings
 from inference_server.status import ServiceStatus
 
-SIDECAR: Final = "sidecar"
 STOP_SECONDS: Final = 3.0
 GIGABYTE: Final = 1_000_000_000
 logger = logging.getLogger(__name__)
 
 
 class Service:
-    """capture, demo ──▶ worker ──▶ sink ──▶ logs, with the API's flows joining at the worker.
+    """capture, demo ──▶ worker ──▶ sink ──▶ alerts, logs, with the API's flows joining at the worker.
 
     What the worker scored of live capture is archived too.
     """
@@ -41,8 +41,10 @@ class Service:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.application_log = ApplicationLog(settings.log_dir)
-        self.sink = Sink(PredictionLog(settings.log_dir, negatives=settings.log_negative_predictions))
         self.archive = FlowArchive(settings.flows_dir, int(settings.flow_archive_gb * GIGABYTE))
+        self.alerts = Alerts(settings)
+        log = PredictionLog(settings.log_dir, negatives=settings.log_negative_predictions)
+        self.sink = Sink(log, self.alerts.stream)
         # Choosing an extractor of another dialect is the consent to score its flows.
         self.worker = ScoringWorker(self._scored, also_scored={captured_dialect(settings)} - {IMPROVED})
         self.watcher = configured_watcher(settings, self._serve, self._shadow)
@@ -76,6 +78,7 @@ class Service:
         self.worker.stop(max(0.5, deadline - time.monotonic() - 0.5))
         self.sink.stop(max(0.5, deadline - time.monotonic()))
         self.archive.stop(max(0.5, deadline - time.monotonic()))
+        self.alerts.stop()
         logger.info("stopped")
         self.application_log.close()
 
@@ -89,6 +92,7 @@ class Service:
             scoring_running=self.worker.running,
             sink=self.sink.status(),
             archive=self.archive.status(),
+            alerts=self.alerts.status(),
             application_log=self.application_log.status(),
         )
 

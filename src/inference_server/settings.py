@@ -137,6 +137,19 @@ class Settings(BaseSettings):
         le=120,
         description="seconds a closed live TCP flow waits for late packets, more than 0, at most 120",
     )
+    publish_mode: Literal["alert", "flow"] = Field(
+        "alert",
+        description="`alert` makes one alert of what a source does in ALERT_WINDOW_SECONDS, a class; `flow` "
+        "one of every captured attack flow; those of requests are always alerts of their own",
+    )
+    alert_window_seconds: float = Field(
+        300.0, ge=1, le=86_400, description="seconds until an alert is closed with its count, 1 to 86400"
+    )
+    alert_rules: Path | None = Field(
+        None,
+        description="YAML file of rules that suppress alerts, see [alerts.md](alerts.md); read again when it "
+        "changes; unset: every attack raises an alert",
+    )
     sensor_id: str = Field(
         default_factory=socket.gethostname,
         description="this sensor's name in every verdict; unset: host name",
@@ -176,10 +189,10 @@ class Settings(BaseSettings):
             raise ValueError("demo marks the flows of the demo capture")
         return value
 
-    @field_validator("log_dir", "state_dir")
+    @field_validator("log_dir", "state_dir", "alert_rules")
     @classmethod
-    def _absolute(cls, value: Path) -> Path:
-        return value.expanduser().resolve()
+    def _absolute(cls, value: Path | None) -> Path | None:
+        return value and value.expanduser().resolve()
 
     @model_validator(mode="after")
     def _guard_open_bind(self) -> Self:

@@ -10,6 +10,7 @@ from alerting.sink import SinkStatus
 from detection.scorer import Scorer
 from detection.watcher import ModelStatus
 from detection.worker import WorkerCounters
+from inference_server.alerts import AlertsStatus
 from inference_server.live_capture import CaptureStatus
 
 
@@ -23,8 +24,9 @@ class ServiceStatus:
         capture: live capture.
         scoring: the scoring thread's counters.
         scoring_running: that thread is alive.
-        sink: the log-writing thread.
         archive: the thread that archives captured flows.
+        sink: the thread that writes logs and feeds the alerts.
+        alerts: what became of attack verdicts.
         application_log: LOG_DIR/application.log.
     """
 
@@ -35,4 +37,10 @@ class ServiceStatus:
     scoring_running: bool
     sink: SinkStatus
     archive: FlowArchiveStatus
+    alerts: AlertsStatus
     application_log: LineFileStatus
+
+
+def log_files(status: ServiceStatus) -> tuple[LineFileStatus, ...]:
+    """Return the state of every file in LOG_DIR."""
+    return *status.sink.files, status.alerts.log, status.application_log

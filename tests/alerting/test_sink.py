@@ -5,8 +5,13 @@ import threading
 from pathlib import Path
 from typing import Any
 
+from alerting.alert_log import NAME as ALERTS
+from alerting.alert_log import AlertLog
+from alerting.alert_stream import AlertStream
+from alerting.policy import AlertPolicy
 from alerting.prediction_log import POSITIVE, PredictionLog
 from alerting.sink import Sink
+from helpers.alerts import validated
 from helpers.flows import flow_table, verdicts_for
 from helpers.server import wait_until
 
@@ -89,6 +94,61 @@ def test_a_disk_that_hangs_neither_blocks_put_nor_stop(tmp_path: Path) -> None:
     sink.stop(0.05)
     assert sink.status().dropped == 3
     log.release.set()
+
+
+def _alerted(directory: Path) -> list[tuple[int, str]]:
+    text = (directory / ALERTS).read_text()
+    return [(line["ml_ids"]["count"], line["ml_ids"]["state"]) for line in validated(text)]
+
+
+def _stream(directory: Path, **options: Any) -> AlertStream:
+    policy = AlertPolicy(aggregated={"sidecar"}, **options)
+    return AlertStream(policy, {ALERTS: AlertLog(directory).write})
+
+
+def test_attacks_become_alerts_which_the_stop_closes(tmp_path: Path) -> None:
+    stream = _stream(tmp_path)
+    sink = Sink(PredictionLog(tmp_path), stream)
+    sink.start()
+    for _ in range(20):
+        _put(sink, [17, 0, 17])
+    sink.stop(30)
+    assert _alerted(tmp_path) == [(1, "open"), (40, "closed")]
+    assert stream.status().policy.taken + sink.status().unalerted == 40
+
+
+def test_alerts_are_closed_while_no_flow_comes(tmp_path: Path) -> None:
+    sink = Sink(PredictionLog(tmp_path), _stream(tmp_path, window=0.2))
+    sink.start()
+    _put(sink, [17])
+    wait_until(lambda: (tmp_path / ALERTS).exists() and len(_alerted(tmp_path)) == 2)
+    sink.stop(30)
+    assert _alerted(tmp_path) == [(1, "open"), (1, "closed")]
+
+
+def test_attacks_that_no_alert_heard_of_are_counted(tmp_path: Path) -> None:
+    stream = _stream(tmp_path)
+    sink = Sink(PredictionLog(tmp_path), stream, max_flows=5)
+    _put(sink, [17, 0, 17, 17])
+    _put(sink, [17] * 4)
+    sink.start()
+    sink.stop(30)
+    assert (stream.status().policy.taken, sink.status().unalerted) == (5, 2)
+
+
+class _FailingStream(AlertStream):
+    def take(self, *arguments: Any) -> None:
+        raise RuntimeError("a defect")
+
+
+def test_alerts_that_fail_leave_the_logs_whole(tmp_path: Path) -> None:
+    sink = Sink(PredictionLog(tmp_path), _FailingStream(AlertPolicy(), {}))
+    sink.start()
+    _put(sink, [17, 0, 5])
+    wait_until(lambda: sink.status().restarts)
+    sink.stop(30)
+    assert _ports(tmp_path) == [40000, 40002]
+    assert (sink.status().unalerted, sink.status().dropped) == (2, 0)
 
 
 def test_stopping_what_never_ran(tmp_path: Path) -> None:

@@ -5,14 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from alerting.alert_stream import AlertStatus
 from alerting.flow_archive import FlowArchiveStatus
 from alerting.line_file import LineFileStatus
+from alerting.policy import PolicyCounts
+from alerting.rules_file import RulesStatus
 from alerting.sink import SinkStatus
 from capture.evidence import EvidenceStatus
 from capture.status import FrameCounters, InterfaceStatus, MeterCounters
 from detection.watcher import ModelStatus
 from detection.worker import WorkerCounters
 from flows.archive_writer import ArchiveContents
+from inference_server.alerts import AlertsStatus
 from inference_server.live_capture import CaptureStatus
 from inference_server.status import ServiceStatus
 
@@ -65,6 +69,7 @@ SINK = SinkStatus(
     queued=0,
     capacity=100,
     dropped=2,
+    unalerted=1,
     verdicts={("sidecar", "benign"): 7, ("sidecar", "Portscan"): 2, ("api", "insufficient"): 1},
     files=(LineFileStatus("positive_predictions.log", 2, 0, None),),
 )
@@ -84,6 +89,26 @@ ARCHIVE = FlowArchiveStatus(
 )
 
 
+ALERTS = AlertsStatus(
+    stream=AlertStatus(
+        policy=PolicyCounts(
+            taken=9,
+            aggregated=5,
+            suppressed={"our scanner": 4},
+            opened=3,
+            closed={"window": 1, "single": 1},
+            messages=6,
+            open=1,
+            capacity=50,
+        ),
+        explained={"given": 2, "over budget": 1},
+        failed={"alerts.json": 1},
+        rules=RulesStatus("/etc/ml-ids/rules.yaml", rules=2, loads=1, error=None),
+    ),
+    log=LineFileStatus("alerts.json", 5, 0, None),
+)
+
+
 def make_status(scorer: Any, **changes: Any) -> ServiceStatus:
     """The state of a service that serves `scorer` and captures eth0."""
     well = ServiceStatus(
@@ -94,6 +119,7 @@ def make_status(scorer: Any, **changes: Any) -> ServiceStatus:
         scoring_running=True,
         sink=SINK,
         archive=ARCHIVE,
+        alerts=ALERTS,
         application_log=LineFileStatus("application.log", 5, 0, None),
     )
     return replace(well, **changes)

@@ -7,17 +7,20 @@ import orjson
 import pytest
 
 from alerting.line_file import LineFileStatus
+from alerting.rules_file import RulesStatus
 from capture.status import FrameCounters
 from detection.watcher import ModelStatus
 from flows.schema import COMMON_NAMES
 from helpers.models import make_record, make_scorer
-from helpers.status import ARCHIVE, INTERFACE, SINK, make_status
+from helpers.status import ALERTS, ARCHIVE, INTERFACE, SINK, make_status
 from inference_server.api_models import Health
 from inference_server.health import degraded_reasons, health_body, missing_for_ready
 from inference_server.live_capture import CaptureStatus
 
 SCORER = make_scorer()
 BROKEN = LineFileStatus("positive_predictions.log", 0, 3, "No space left on device")
+
+WRONG_RULES = RulesStatus("rules.yaml", rules=2, loads=1, error="rules.yaml, line 3, port: no port")
 
 
 def _capture(**changes: Any) -> CaptureStatus:
@@ -38,6 +41,9 @@ def test_all_well() -> None:
     assert body["capture"]["interfaces"][0]["frames"]["segments"] == 3
     assert body["capture"]["interfaces"][0]["evidence"]["packets"] == 50
     assert (body["archive"]["written"], body["archive"]["contents"]["bytes"]) == (7, 4000)
+    assert (body["sink"]["unalerted"], body["alerts"]["suppressed"]) == (1, {"our scanner": 4})
+    assert (body["alerts"]["open"], body["alerts"]["rules"]["error"]) == (1, None)
+    assert "alerts.json" in [file["name"] for file in body["sink"]["files"]]
     assert {"source": "sidecar", "label": "Portscan", "flows": 2} in body["sink"]["verdicts"]
 
 
@@ -90,6 +96,14 @@ def test_what_keeps_it_from_being_ready_is_degraded_too(changes: dict[str, Any],
         (
             {"archive": replace(ARCHIVE, error="disk full; make room")},
             "flow archive: 3 flows lost: disk full; make room",
+        ),
+        (
+            {"alerts": replace(ALERTS, log=replace(BROKEN, name="alerts.json"))},
+            "alerts.json: 3 lines lost: No space left on device",
+        ),
+        (
+            {"alerts": replace(ALERTS, stream=replace(ALERTS.stream, rules=WRONG_RULES))},
+            "suppression rules: rules.yaml, line 3, port: no port; 2 earlier rules are in use",
         ),
         (
             {"application_log": replace(BROKEN, name="application.log")},

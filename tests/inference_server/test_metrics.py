@@ -39,6 +39,16 @@ def test_numbers_are_the_services() -> None:
     assert samples["mlids_archive_bytes", ()] == 4000
     portscan = (("label", "Portscan"), ("result", "attack"), ("source", "sidecar"))
     assert samples["mlids_predictions_total", portscan] == 2
+    assert samples["mlids_attacks_aggregated_total", ()] == 5
+    assert samples["mlids_attacks_suppressed_total", (("reason", "our scanner"),)] == 4
+    assert samples["mlids_attacks_unalerted_total", ()] == 1
+    assert samples["mlids_alerts_total", (("state", "opened"),)] == 3
+    assert samples["mlids_alerts_total", (("state", "closed"),)] == 2
+    assert samples["mlids_alerts_closed_total", (("reason", "window"),)] == 1
+    assert samples["mlids_alerts_open", ()] == 1
+    assert samples["mlids_alert_explanations_total", (("outcome", "over budget"),)] == 1
+    assert samples["mlids_alert_messages_failed_total", (("consumer", "alerts.json"),)] == 1
+    assert samples["mlids_alert_rules_current", ()] == 1
     (model,) = [labels for name, labels in samples if name == "mlids_model_info"]
     assert dict(model)["version"] == "1"
 
@@ -56,6 +66,10 @@ def test_identities_hold() -> None:
     assert total("packets_total") == total("frames_total") + split
     assert total("flows_opened_total") == sum(
         map(total, ("flows_emitted_total", "flows_dropped_total", "flows_live"))
+    )
+    assert total("alert_messages_total") == total("alert_messages_failed_total") + sum(
+        samples[f"mlids_log_lines_{outcome}_total", (("file", "alerts.json"),)]
+        for outcome in ("written", "lost")
     )
     assert total("flows_handed_over_total") == sum(
         map(total, ("flows_scored_total", "flows_shed_total", "scoring_queue_flows"))
