@@ -1,114 +1,180 @@
-"""A fitted scikit-learn pipeline to plain arrays; offline only, serving never imports this."""
+"""A fitted scikit-learn classifier to plain arrays; offline only, serving never imports this."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.ensemble import RandomForestClassifier, StackingClassifier
+from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier, StackingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.tree import DecisionTreeClassifier
+from sklearn.utils.validation import check_is_fitted
 
-from detection.compiled import LEAF, NODE, CompiledModel, Floats
+from detection.compiled import CompiledModel
+from detection.steps import LEAF, Floats, Forest, Ints, Linear, Scale, Step
+
+SUPPORTED: Final = (
+    "supported are StandardScaler, RandomForestClassifier, ExtraTreesClassifier, DecisionTreeClassifier, "
+    "LogisticRegression, and Pipeline and StackingClassifier of these"
+)
+VALUE_TOLERANCE: Final = 1e-9
 
 
-def compile_pipeline(pipeline: Pipeline) -> CompiledModel:
-    """Return the arrays of a fitted StandardScaler and StackingClassifier of a forest and a regression.
+def compile_pipeline(estimator: Any) -> CompiledModel:
+    """Return the steps of a fitted classifier; its classes keep the order of `classes_`.
 
     Raises:
-        ValueError: the pipeline is of another make; the message says what was expected.
+        ValueError: the estimator or a part of it has no compiled form; the message names the part and
+            what is supported.
+        sklearn.exceptions.NotFittedError: it was not fitted.
     """
-    scaler, stack = _steps(pipeline)
-    forest, linear = _base_models(stack)
-    nodes, roots, leaves = _flatten(forest)
-    weights, bias = _logits(linear)
-    return CompiledModel(
-        mean=np.array(scaler.mean_),
-        scale=np.array(scaler.scale_),
-        nodes=nodes,
-        roots=roots,
-        leaves=leaves,
-        linear_weights=weights,
-        linear_bias=bias,
-        **_final(stack, forest),
+    check_is_fitted(estimator)
+    builder = _Builder(int(estimator.n_features_in_), len(np.atleast_1d(estimator.classes_)))
+    builder.add(type(estimator).__name__, estimator, np.arange(builder.features))
+    return CompiledModel(builder.features, tuple(builder.steps))
+
+
+class _Builder:
+    """Collects steps; every `add` returns the columns that hold the estimator's answers."""
+
+    def __init__(self, features: int, classes: int) -> None:
+        self.features = features
+        self.classes = classes
+        self.steps: list[Step] = []
+        self._width = features
+
+    def add(self, name: str, estimator: Any, columns: Ints) -> Ints:
+        """Append what a named part of the estimator does with some columns."""
+        kind = type(estimator)
+        if kind is Pipeline:
+            return self._add_pipeline(name, estimator, columns)
+        if kind is StandardScaler:
+            return self._append(_scale(estimator, columns))
+        if kind not in _MODELS:
+            raise ValueError(f"{name}: {kind.__name__} has no compiled form; {SUPPORTED}")
+        known = np.atleast_1d(np.asarray(estimator.classes_, object))
+        if known.ndim != 1 or len(known) != self.classes:
+            raise ValueError(f"{name}: must know the {self.classes} classes of the whole, knows {len(known)}")
+        if kind is StackingClassifier:
+            return self._add_stack(name, estimator, columns)
+        if kind is LogisticRegression:
+            return self._append(_linear(estimator, columns))
+        trees = [estimator] if kind is DecisionTreeClassifier else estimator.estimators_
+        return self._append(_forest(name, [tree.tree_ for tree in trees], columns))
+
+    def _append(self, step: Step) -> Ints:
+        self.steps.append(step)
+        self._width += step.width()
+        return np.arange(self._width - step.width(), self._width)
+
+    def _add_pipeline(self, name: str, pipeline: Pipeline, columns: Ints) -> Ints:
+        *before, (last, model) = pipeline.steps
+        for step, transformer in before:
+            if transformer is None or isinstance(transformer, str):
+                continue
+            if type(transformer) is not StandardScaler:
+                made = type(transformer).__name__
+                raise ValueError(
+                    f"{name}.{step}: {made} has no compiled form before a classifier; {SUPPORTED}"
+                )
+            columns = self.add(f"{name}.{step}", transformer, columns)
+        return self.add(f"{name}.{last}", model, columns)
+
+    def _add_stack(self, name: str, stack: Any, columns: Ints) -> Ints:
+        names = [base for base, given in stack.estimators if not isinstance(given, str)]
+        answers = []
+        for base, model, method in zip(names, stack.estimators_, stack.stack_method_, strict=True):
+            if method != "predict_proba":
+                raise ValueError(f"{name}.{base}: must be stacked by predict_proba, is by {method}")
+            # With two classes scikit-learn stacks the second column only.
+            answers.append(self.add(f"{name}.{base}", model, columns)[1 if self.classes == 2 else 0 :])
+        if stack.passthrough:
+            answers.append(columns)
+        return self.add(f"{name}.final_estimator", stack.final_estimator_, np.concatenate(answers))
+
+
+_MODELS: Final = (
+    *(StackingClassifier, LogisticRegression),
+    *(DecisionTreeClassifier, RandomForestClassifier, ExtraTreesClassifier),
+)
+
+
+def _scale(scaler: Any, columns: Ints) -> Scale:
+    return Scale(
+        columns,
+        np.array(scaler.mean_, np.float64) if scaler.with_mean else np.zeros(columns.size),
+        np.array(scaler.scale_, np.float64) if scaler.with_std else np.ones(columns.size),
     )
 
 
-def _steps(pipeline: Pipeline) -> tuple[Any, Any]:
-    steps = [step for _, step in pipeline.steps]
-    if [type(step) for step in steps] != [StandardScaler, StackingClassifier]:
-        names = ", ".join(type(step).__name__ for step in steps)
-        raise ValueError(f"pipeline: must be StandardScaler and StackingClassifier, is {names}")
-    scaler, stack = steps
-    if not (scaler.with_mean and scaler.with_std):
-        raise ValueError("pipeline: StandardScaler must centre and scale")
-    if stack.passthrough or set(stack.stack_method_) != {"predict_proba"}:
-        raise ValueError("pipeline: StackingClassifier must stack predict_proba without passthrough")
-    return scaler, stack
-
-
-def _base_models(stack: Any) -> tuple[Any, Any]:
-    by_type = {type(model): model for model in stack.estimators_}
-    if len(stack.estimators_) != 2 or set(by_type) != {RandomForestClassifier, LogisticRegression}:
-        names = ", ".join(type(model).__name__ for model in stack.estimators_)
-        raise ValueError(
-            f"pipeline: must stack RandomForestClassifier and LogisticRegression, stacks {names}"
-        )
-    if type(stack.final_estimator_) is not LogisticRegression:
-        raise ValueError("pipeline: the final estimator must be LogisticRegression")
-    return by_type[RandomForestClassifier], by_type[LogisticRegression]
-
-
-def _logits(model: Any) -> tuple[Floats, Floats]:
-    """Return weights (inputs x C) and bias (C) whose softmax is the regression's answer."""
-    weights, bias = model.coef_.T, model.intercept_
+def _linear(model: Any, columns: Ints) -> Linear:
+    """Return weights and bias whose softmax is the regression's answer."""
+    weights, bias = model.coef_.T, np.broadcast_to(model.intercept_, len(model.coef_))
     if len(model.classes_) == 2:
         # One logit d against none: softmax([0, d]).
         weights, bias = np.hstack([np.zeros_like(weights), weights]), np.append(0.0, bias)
-    return np.ascontiguousarray(weights, np.float64), np.array(bias, np.float64)
+    return Linear(columns, np.ascontiguousarray(weights, np.float64), np.array(bias, np.float64))
 
 
-def _final(stack: Any, forest: Any) -> dict[str, Floats]:
-    weights, bias = _logits(stack.final_estimator_)
-    classes = len(stack.classes_)
-    if classes == 2:
-        # With two classes scikit-learn stacks the second column only.
-        none = np.zeros_like(weights[0])
-        weights = np.stack([none, weights[0], none, weights[1]])
-    halves = [weights[:classes], weights[classes:]]
-    if stack.estimators_[0] is not forest:
-        halves.reverse()
-    return {"final_weights": np.ascontiguousarray(np.vstack(halves)), "final_bias": bias}
+def _forest(name: str, trees: list[Any], columns: Ints) -> Forest:
+    if trees[0].n_outputs != 1:
+        raise ValueError(f"{name}: must have one output, has {trees[0].n_outputs}")
+    orders = [_preorder(tree) for tree in trees]
+    sizes = np.array([tree.node_count for tree in trees])
+    roots = (np.cumsum(sizes) - sizes).astype(np.int64)
+
+    def joined(field: str) -> NDArray[Any]:
+        return np.concatenate(
+            [getattr(tree, field)[order] for tree, order in zip(trees, orders, strict=True)]
+        )
+
+    places = [np.argsort(order) for order in orders]
+    right = np.concatenate(
+        [
+            root + place[tree.children_right[order]]
+            for tree, order, place, root in zip(trees, orders, places, roots, strict=True)
+        ]
+    )
+    is_leaf = joined("children_left") < 0
+    values = joined("value")[:, 0, :]
+    leaves, row = np.unique(values[is_leaf], axis=0, return_inverse=True)
+    right[is_leaf] = row.ravel()
+    forest = Forest(
+        columns=columns,
+        threshold=np.where(is_leaf, 0, floor_to_float32(joined("threshold"))).astype(np.float32),
+        feature=np.where(is_leaf, LEAF, joined("feature")).astype(np.int16),
+        next=right.astype(np.int32),
+        missing_left=joined("missing_go_to_left").astype(np.bool_) & ~is_leaf,
+        weight=joined("weighted_n_node_samples").astype(np.float64),
+        roots=roots,
+        leaves=np.ascontiguousarray(leaves, np.float64),
+    )
+    forest.check()
+    if np.abs(forest.distributions() - values).max() > VALUE_TOLERANCE:
+        raise ValueError(
+            f"{name}: nodes must be the weighted means of their children; monotonic_cst has no compiled form"
+        )
+    return forest
 
 
-def _flatten(forest: Any) -> tuple[NDArray[Any], NDArray[np.int64], Floats]:
-    """Return nodes, roots and the distinct leaf distributions of all trees."""
-    trees, values = zip(*(_preorder(estimator.tree_) for estimator in forest.estimators_), strict=True)
-    sizes = np.array([len(tree) for tree in trees])
-    roots = np.append(0, np.cumsum(sizes)[:-1]).astype(np.int64)
-    nodes = np.concatenate(trees)
-    is_leaf = nodes["feature"] == LEAF
-    leaves, row = np.unique(np.concatenate(values), axis=0, return_inverse=True)
-    nodes["next"] += np.repeat(roots, sizes).astype(np.int32)
-    nodes["next"][is_leaf] = row.ravel()
-    return nodes, roots, np.ascontiguousarray(leaves)
+def floor_to_float32(numbers: Floats) -> NDArray[np.float32]:
+    """Return the largest float32 not above each number."""
+    with np.errstate(over="ignore"):
+        nearest = numbers.astype(np.float32)
+        below = np.nextafter(nearest, np.float32(-np.inf))
+    return np.where(nearest > numbers, below, nearest)
 
 
-def _preorder(tree: Any) -> tuple[NDArray[Any], Floats]:
-    """Return a tree's nodes, each left child behind its parent, and its leaves' values in that order."""
+def _preorder(tree: Any) -> Ints:
+    """Return a tree's nodes in an order in which each left child stands behind its parent."""
+    left, right = tree.children_left.tolist(), tree.children_right.tolist()
     order, waiting = [], [0]
     while waiting:
         at = waiting.pop()
         order.append(at)
-        if tree.children_left[at] != tree.children_right[at]:
-            waiting += [tree.children_right[at], tree.children_left[at]]
-    place = np.empty(tree.node_count, np.int32)
-    place[order] = np.arange(tree.node_count)
-    is_leaf = (tree.children_left == tree.children_right)[order]
-    nodes = np.zeros(tree.node_count, NODE)
-    nodes["threshold"] = np.where(is_leaf, 0.0, tree.threshold[order])
-    nodes["feature"] = np.where(is_leaf, LEAF, tree.feature[order])
-    nodes["next"] = np.where(is_leaf, 0, place[tree.children_right[order]])
-    return nodes, tree.value[order, 0, :][is_leaf]
+        if left[at] >= 0:
+            waiting += [right[at], left[at]]
+    return np.array(order, np.int64)

@@ -1,109 +1,293 @@
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from numpy.typing import NDArray
-from sklearn.ensemble import RandomForestClassifier, StackingClassifier
+from sklearn.base import clone
+from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier, StackingClassifier
+from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import Pipeline
+from sklearn.naive_bayes import GaussianNB
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
-from detection.compile_sklearn import compile_pipeline
+from detection.compile_sklearn import compile_pipeline, floor_to_float32
+from detection.compiled import CompiledModel
 from detection.preprocess import clean
+from detection.steps import Forest, Scale
 from flows.parquet_files import read_parquet
 from flows.schema import COMMON_NAMES
 from helpers.flows import SHARED, needs_shared
 from helpers.models import PREPROCESSING, fitted_pipeline, made_up_flows
 
 TOLERANCE = 1e-12
-
-
-def assert_equal_answers(pipeline: Pipeline, rows: NDArray[np.float64]) -> None:
-    ours, theirs = compile_pipeline(pipeline).probabilities(rows), pipeline.predict_proba(rows)
-    assert np.abs(ours - theirs).max() <= TOLERANCE
-    assert (pipeline.classes_[ours.argmax(axis=1)] == pipeline.predict(rows)).all()
-
-
-def stacked(*models: tuple[str, Any], final: Any = None, **options: Any) -> Pipeline:
-    stack = StackingClassifier(list(models), final or LogisticRegression(max_iter=2000), cv=3, **options)
-    return Pipeline([("scaler", StandardScaler()), ("stack", stack)])
-
+FEATURES = 5
 
 FOREST = ("rf", RandomForestClassifier(7, random_state=1))
+EXTRA = ("et", ExtraTreesClassifier(9, max_depth=6, random_state=1))
+TREE = ("dt", DecisionTreeClassifier(max_leaf_nodes=20, random_state=1))
 LINEAR = ("lr", LogisticRegression(max_iter=2000))
+SCALED_LINEAR = ("slr", make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000)))
+SCALED_FOREST = (
+    "srf",
+    make_pipeline(StandardScaler(with_mean=False), RandomForestClassifier(11, random_state=2)),
+)
 
 
-@pytest.mark.parametrize("classes", [(0, 5, 17), (0, 17), (5, 0)])
-def test_equals_scikit_learn(classes: tuple[int, ...]) -> None:
+def stack(*models: tuple[str, Any], final: Any = None, **options: Any) -> StackingClassifier:
+    final = LogisticRegression(max_iter=2000) if final is None else final
+    return StackingClassifier(list(models), final, cv=3, **options)
+
+
+def scaled(model: Any, **options: Any) -> Pipeline:
+    return Pipeline([("scaler", StandardScaler(**options)), ("model", model)])
+
+
+KINDS: dict[str, Any] = {
+    "forest": FOREST[1],
+    "extra trees": EXTRA[1],
+    "tree": TREE[1],
+    "scaled tree": scaled(TREE[1]),
+    "only centred": scaled(FOREST[1], with_std=False),
+    "scaler that does nothing": scaled(FOREST[1], with_mean=False, with_std=False),
+    "scaled regression": scaled(LINEAR[1]),
+    "product": scaled(stack(FOREST, LINEAR)),
+    "regression first": scaled(stack(LINEAR, FOREST)),
+    "one base": scaled(stack(FOREST)),
+    "many bases": scaled(stack(TREE, FOREST, LINEAR, EXTRA, ("rf2", FOREST[1]))),
+    "bases with scalers": stack(SCALED_LINEAR, FOREST, SCALED_FOREST),
+    "bases with scalers behind one": scaled(stack(SCALED_FOREST, SCALED_LINEAR, TREE)),
+    "passthrough": scaled(stack(FOREST, LINEAR, passthrough=True)),
+    "passthrough of bases with scalers": scaled(stack(SCALED_FOREST, LINEAR, passthrough=True)),
+    "final tree": scaled(stack(FOREST, LINEAR, final=TREE[1])),
+    "final forest with passthrough": stack(SCALED_LINEAR, TREE, final=FOREST[1], passthrough=True),
+    "final pipeline": scaled(stack(FOREST, TREE, final=SCALED_LINEAR[1])),
+    "stack of stacks": scaled(stack(("inner", stack(TREE, LINEAR)), FOREST)),
+    "dropped base": scaled(stack(("gone", "drop"), FOREST, LINEAR)),
+}
+LABELS: dict[str, tuple[Any, ...]] = {
+    "codes": (0, 5, 17),
+    "two codes": (0, 17),
+    "strings": ("BENIGN", "Bot", "DoS Hulk"),
+    "two strings": ("attack", "benign"),
+}
+
+
+@lru_cache
+def fitted(kind: str, labels: str) -> tuple[Any, CompiledModel]:
+    codes = (0, 5, 17)[: len(LABELS[labels])]
+    rows, numbers = made_up_flows(240, features=FEATURES, classes=codes, seed=2)
+    # A fifth is labelled at random, so that trees grow.
+    random = np.random.default_rng(0)
+    noise = random.random(len(numbers)) < 0.2
+    numbers[noise] = random.permutation(numbers[noise])
+    names = np.array(LABELS[labels])[np.searchsorted(codes, numbers)]
+    estimator = clone(KINDS[kind]).fit(rows, names)
+    return estimator, compile_pipeline(estimator)
+
+
+def assert_equal_answers(estimator: Any, model: CompiledModel, rows: NDArray[np.float64]) -> None:
+    ours, theirs = model.probabilities(rows), estimator.predict_proba(rows)
+    assert np.abs(ours - theirs).max() <= TOLERANCE
+    assert (estimator.classes_[ours.argmax(axis=1)] == estimator.predict(rows)).all()
+
+
+def rows_at_thresholds(model: CompiledModel, random: np.random.Generator, count: int) -> NDArray[np.float64]:
+    """Rows whose values, scaled, are at a threshold or next to one, or are odd otherwise."""
+    rows, _ = made_up_flows(count, features=FEATURES, seed=int(random.integers(1000)))
+    forests = [step for step in model.steps if isinstance(step, Forest) and step.columns.max() < 2 * FEATURES]
+    if forests:
+        forest = forests[random.integers(len(forests))]
+        inner = random.choice(np.flatnonzero(~forest.is_leaf), count)
+        near = np.nextafter(
+            forest.threshold[inner], random.choice([-np.inf, np.inf, 0.0], count).astype(np.float32)
+        )
+        value = np.where(random.random(count) < 0.5, forest.threshold[inner], near).astype(np.float64)
+        column = forest.columns[forest.feature[inner]]
+        first = model.steps[0]
+        if column.max() >= FEATURES and isinstance(first, Scale):
+            column = column - FEATURES
+            value = value * first.scale[column] + first.mean[column]
+        rows[np.arange(count), column] = value
+    # Where only missing values go right the threshold is infinite.
+    odd = (random.random(rows.shape) < 0.1) | (np.abs(rows) > np.finfo(np.float32).max)
+    rows[odd] = random.choice([0.0, -0.0, 5e-324, -1e-310, 1e-40, 1e18, -1.0], int(odd.sum()))
+    return rows
+
+
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    st.sampled_from(sorted(KINDS)), st.sampled_from(sorted(LABELS)), st.integers(0, 2**32), st.integers(1, 70)
+)
+def test_equals_scikit_learn(kind: str, labels: str, seed: int, count: int) -> None:
+    estimator, model = fitted(kind, labels)
+    assert_equal_answers(estimator, model, rows_at_thresholds(model, np.random.default_rng(seed), count))
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_every_kind_keeps_the_order_of_its_classes(kind: str) -> None:
+    estimator, model = fitted(kind, "strings")
+    assert (model.features, model.classes) == (FEATURES, 3)
+    assert list(estimator.classes_) == sorted(LABELS["strings"])
+    assert_equal_answers(estimator, model, rows_at_thresholds(model, np.random.default_rng(1), 300))
+
+
+MISSING: dict[str, Any] = {
+    "forest": FOREST[1],
+    "extra trees": EXTRA[1],
+    "scaled tree": scaled(TREE[1]),
+    "stack": stack(FOREST, EXTRA, SCALED_FOREST),
+}
+
+
+@lru_cache
+def fitted_on_nan(kind: str) -> tuple[Any, CompiledModel]:
+    rows, codes = made_up_flows(300, features=FEATURES, seed=6)
+    random = np.random.default_rng(3)
+    # Values are missing more often where the code is 5: a reason to send NaN either way.
+    rows[random.random(rows.shape) < np.where(codes == 5, 0.5, 0.1)[:, None]] = np.nan
+    codes = np.where(random.random(len(codes)) < 0.2, random.permutation(codes), codes)
+    estimator = clone(MISSING[kind]).fit(rows, codes)
+    return estimator, compile_pipeline(estimator)
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.sampled_from(sorted(MISSING)), st.integers(0, 2**32), st.integers(1, 70), st.floats(0, 1))
+def test_missing_values_go_where_scikit_learn_sends_them(
+    kind: str, seed: int, count: int, share: float
+) -> None:
+    estimator, model = fitted_on_nan(kind)
+    assert model.takes_nan
+    random = np.random.default_rng(seed)
+    rows = rows_at_thresholds(model, random, count)
+    rows[random.random(rows.shape) < share] = random.choice([np.nan, -np.nan])
+    assert_equal_answers(estimator, model, rows)
+
+
+def test_missing_values_go_left_and_right() -> None:
+    forest = fitted_on_nan("forest")[1].steps[0]
+    assert isinstance(forest, Forest)
+    inner = forest.missing_left[~forest.is_leaf]
+    assert 0 < inner.sum() < inner.size
+
+
+def test_what_reads_features_linearly_takes_no_nan() -> None:
+    takes = {
+        kind: fitted(kind, "codes")[1].takes_nan for kind in ("forest", "one base", "product", "passthrough")
+    }
+    assert takes == {"forest": True, "one base": True, "product": False, "passthrough": False}
+
+
+@pytest.mark.parametrize("kind", ["forest", "extra trees", "tree", "many bases"])
+def test_distributions_of_inner_nodes_are_scikit_learns(kind: str) -> None:
+    estimator, model = fitted(kind, "codes")
+    models = estimator["model"].estimators_ if kind == "many bases" else [estimator]
+    forests = [step for step in model.steps if isinstance(step, Forest)]
+    models = [made for made in models if not isinstance(made, LogisticRegression)]
+    for forest, made in zip(forests, models, strict=True):
+        trees = made.estimators_ if hasattr(made, "estimators_") else [made]
+        values = np.concatenate([tree.tree_.value[:, 0] for tree in trees])
+        ours = forest.distributions()
+        # Best-first trees are put in another order.
+        assert np.abs(np.sort(ours, axis=0) - np.sort(values, axis=0)).max() <= 1e-9
+        assert np.abs(ours[forest.roots] - [tree.tree_.value[0, 0] for tree in trees]).max() <= 1e-9
+
+
+@pytest.mark.parametrize("classes", [(0, 5, 17), (5, 0)])
+def test_the_products_own_pipeline(classes: tuple[int, ...]) -> None:
     rows, _ = made_up_flows(2000, classes=classes, seed=5)
-    assert_equal_answers(fitted_pipeline(classes=classes), clean(rows, PREPROCESSING))
+    pipeline = fitted_pipeline(classes=classes)
+    assert_equal_answers(pipeline, compile_pipeline(pipeline), clean(rows, PREPROCESSING))
 
 
-def test_equals_scikit_learn_on_thresholds_and_extremes() -> None:
-    pipeline = fitted_pipeline()
-    model, scaler = compile_pipeline(pipeline), pipeline[0]
-    inner = model.nodes[model.nodes["feature"] >= 0]
-    rows = np.tile(scaler.mean_, (len(inner), 1))
-    # Values whose float32 is at, or next to, a threshold.
-    columns = inner["feature"]
-    rows[np.arange(len(inner)), columns] += inner["threshold"] * scaler.scale_[columns]
-    extremes = [np.full(76, value) for value in (0.0, 1e-300, 1e18)]
-    assert_equal_answers(pipeline, np.vstack([rows, extremes]))
+@given(st.floats(allow_nan=False, allow_infinity=False), st.floats(width=32, allow_nan=False))
+def test_a_folded_threshold_answers_the_same_for_every_float32(threshold: float, value: float) -> None:
+    folded = floor_to_float32(np.array([threshold]))[0]
+    with np.errstate(over="ignore"):
+        above = np.nextafter(folded, np.float32(np.inf))
+    for near in (np.float32(value), folded, above):
+        assert (near <= folded) == (np.float64(near) <= threshold)
 
 
-@pytest.mark.parametrize("order", [[FOREST, LINEAR], [LINEAR, FOREST]])
-@pytest.mark.parametrize("classes", [(0, 5, 17), (0, 5)])
-def test_order_of_the_base_models_does_not_matter(order: list[Any], classes: tuple[int, ...]) -> None:
-    rows, codes = made_up_flows(300, features=5, classes=classes)
-    assert_equal_answers(stacked(*order).fit(rows, codes), rows)
-
-
-def test_trees_grown_best_first() -> None:
-    rows, codes = made_up_flows(600, features=5)
-    codes = codes[np.random.default_rng(0).permutation(len(codes))]
-    forest = ("rf", RandomForestClassifier(5, max_leaf_nodes=40, random_state=1))
-    assert_equal_answers(stacked(forest, LINEAR).fit(rows, codes), rows)
+def multi_output() -> Any:
+    rows, codes = made_up_flows(90, features=4)
+    return RandomForestClassifier(3).fit(rows, np.stack([codes, codes], axis=1))
 
 
 @pytest.mark.parametrize(
-    ("pipeline", "complaint"),
+    ("estimator", "complaint"),
     [
-        (Pipeline([("stack", stacked(FOREST, LINEAR)[-1])]), "is StackingClassifier"),
-        (Pipeline([("s", MinMaxScaler()), ("stack", stacked(FOREST, LINEAR)[-1])]), "is MinMaxScaler"),
         (
-            Pipeline([("s", StandardScaler(with_mean=False)), ("stack", stacked(FOREST, LINEAR)[-1])]),
-            "must centre and scale",
+            scaled(GaussianNB()),
+            "Pipeline.model: GaussianNB has no compiled form; supported are StandardScaler, ",
         ),
-        (stacked(FOREST, LINEAR, passthrough=True), "without passthrough"),
-        (stacked(FOREST, LINEAR, stack_method="predict"), "must stack predict_proba"),
-        (stacked(FOREST), "stacks RandomForestClassifier"),
-        (stacked(FOREST, ("rf2", FOREST[1])), "stacks RandomForestClassifier, RandomForestClassifier"),
-        (stacked(FOREST, LINEAR, final=DecisionTreeClassifier()), "final estimator"),
+        (
+            make_pipeline(MinMaxScaler(), TREE[1]),
+            "Pipeline.minmaxscaler: MinMaxScaler has no compiled form before",
+        ),
+        (scaled(stack(FOREST, ("nb", GaussianNB()))), "Pipeline.model.nb: GaussianNB has no compiled form"),
+        (scaled(stack(FOREST, final=GaussianNB())), "Pipeline.model.final_estimator: GaussianNB"),
+        (
+            scaled(stack(FOREST, stack_method="predict")),
+            "Pipeline.model.rf: must be stacked by predict_proba",
+        ),
+        (
+            DecisionTreeClassifier(monotonic_cst=[1, 0, 0, 0], random_state=0),
+            "monotonic_cst has no compiled form",
+        ),
     ],
 )
-def test_refuses_other_pipelines(pipeline: Pipeline, complaint: str) -> None:
-    rows, codes = made_up_flows(90, features=4)
+def test_refuses_what_has_no_compiled_form(estimator: Any, complaint: str) -> None:
+    rows, codes = made_up_flows(90, features=4, classes=(0, 5))
+    codes = np.random.default_rng(0).permutation(codes)
     with pytest.raises(ValueError, match=complaint):
-        compile_pipeline(pipeline.fit(rows, codes))
+        compile_pipeline(clone(estimator).fit(rows, codes))
+
+
+def test_refuses_other_classifiers() -> None:
+    with pytest.raises(ValueError, match="must know the 2 classes of the whole"):
+        compile_pipeline(multi_output())
+    with pytest.raises(NotFittedError):
+        compile_pipeline(RandomForestClassifier())
+
+
+@lru_cache
+def real_flows() -> tuple[NDArray[np.float64], NDArray[np.str_]]:
+    table = read_parquet(SHARED / "data" / "cic-ids2017-improved" / "flows.parquet")
+    return clean(table.select(COMMON_NAMES), PREPROCESSING), table.extras["label"].astype(str)
+
+
+@needs_shared
+@pytest.mark.parametrize("kind", ["forest", "stack"])
+def test_equals_scikit_learn_on_real_flows(kind: str) -> None:
+    rows, labels = real_flows()
+    sample = np.random.default_rng(0).permutation(len(rows))[:6000]
+    sample = sample[np.isin(labels[sample], ["BENIGN", "DoS Hulk", "Portscan", "FTP-Patator", "Botnet"])]
+    forest = RandomForestClassifier(30, random_state=0, n_jobs=1)
+    linear = LogisticRegression(tol=0.1)
+    whole = scaled(StackingClassifier([("rf", forest), ("lr", linear)], LogisticRegression(tol=0.1), cv=2))
+    estimator = (forest if kind == "forest" else whole).fit(rows[sample], labels[sample])
+    assert len(rows) >= 50_000
+    assert_equal_answers(estimator, compile_pipeline(estimator), rows)
 
 
 @needs_shared
 def test_the_starter_equals_scikit_learn_on_real_flows() -> None:
-    path = SHARED / "data" / "cic-ids2017-improved" / "flows.parquet"
     import pandas as pd
     import skops.io
 
-    from detection.compiled import CompiledModel
     from detection.package import ESTIMATOR, MODEL
     from detection.registry import STARTER
     from training.flavour import TRUSTED_TYPES
 
     pipeline = skops.io.load(STARTER / ESTIMATOR / "model.skops", trusted=list(TRUSTED_TYPES))
-    rows = clean(read_parquet(path).select(COMMON_NAMES), PREPROCESSING)
-    assert len(rows) >= 50_000
+    rows, _ = real_flows()
     ours = CompiledModel.load(STARTER / MODEL).probabilities(rows)
     frame = pd.DataFrame(rows, columns=list(COMMON_NAMES))
     assert np.abs(ours - pipeline.predict_proba(frame)).max() <= TOLERANCE

@@ -8,6 +8,7 @@ import pytest
 
 from detection.compile_sklearn import compile_pipeline
 from detection.scorer import Scorer
+from detection.steps import Linear
 from flows.schema import COMMON_NAMES, IMPROVED_NAMES
 from flows.table import FlowTable
 from helpers.models import fitted_pipeline, made_up_flows, make_record, make_scorer, typical_table
@@ -59,16 +60,12 @@ def test_a_threshold_that_is_none(threshold: float) -> None:
 def test_the_benign_column_may_be_anywhere() -> None:
     pipeline = fitted_pipeline()
     compiled = compile_pipeline(pipeline)
-    turned = replace(
-        compiled,
-        leaves=np.ascontiguousarray(compiled.leaves[:, ::-1]),
-        linear_weights=np.ascontiguousarray(compiled.linear_weights[:, ::-1]),
-        linear_bias=np.ascontiguousarray(compiled.linear_bias[::-1]),
-        final_weights=np.ascontiguousarray(
-            np.vstack([compiled.final_weights[:3][::-1], compiled.final_weights[3:][::-1]])[:, ::-1]
-        ),
-        final_bias=np.ascontiguousarray(compiled.final_bias[::-1]),
+    last = compiled.steps[-1]
+    assert isinstance(last, Linear)
+    turned_last = Linear(
+        last.columns, np.ascontiguousarray(last.weights[:, ::-1]), np.ascontiguousarray(last.bias[::-1])
     )
+    turned = replace(compiled, steps=(*compiled.steps[:-1], turned_last))
     table = typical_table([0, 5, 17])
     straight = Scorer(compiled, make_record()).score(table)
     reverse = Scorer(turned, make_record(classes=(17, 5, 0))).score(table)

@@ -1,0 +1,74 @@
+"""From steps to what the kernel reads: everything of a kind in one array, nodes packed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detection.steps import Floats, Forest, Linear, Scale, Step
+from detection.walk import FOREST, LINEAR, SCALE, Program, pack_nodes
+
+KINDS: Final = {Scale: SCALE, Forest: FOREST, Linear: LINEAR}
+
+
+def program_of(features: int, steps: Sequence[Step]) -> Program:
+    """Return the program of checked steps over F features."""
+    forests = [step for step in steps if isinstance(step, Forest)]
+    columns, numbers = [step.columns for step in steps], [_numbers(step) for step in steps]
+    trees = [step.roots.size if isinstance(step, Forest) else 0 for step in steps]
+    table = [
+        [KINDS[type(step)] for step in steps],
+        _starts(columns),
+        [step.columns.size for step in steps],
+        features + _sums([step.width() for step in steps]),
+        _starts(numbers),
+        _sums(trees),
+        trees,
+    ]
+    before = _sums([forest.feature.size for forest in forests])
+    return Program(
+        steps=np.ascontiguousarray(np.array(table, np.int64).T),
+        columns=_joined(columns, np.int64),
+        numbers=_joined(numbers, np.float64),
+        nodes=_joined([_packed(forest) for forest in forests], np.uint64),
+        leaf_rows=_joined([np.where(forest.is_leaf, forest.next, 0) for forest in forests], np.uint32),
+        roots=_joined(
+            [forest.roots + first for forest, first in zip(forests, before, strict=True)], np.uint64
+        ),
+        width=features + sum(step.width() for step in steps),
+    )
+
+
+def _numbers(step: Step) -> Floats:
+    if isinstance(step, Scale):
+        return np.concatenate([step.mean, step.scale])
+    if isinstance(step, Linear):
+        return np.concatenate([step.weights.ravel(), step.bias])
+    return step.leaves.ravel()
+
+
+def _packed(forest: Forest) -> NDArray[np.uint64]:
+    place, is_leaf = np.arange(forest.feature.size), forest.is_leaf
+    return pack_nodes(
+        forest.threshold,
+        np.where(is_leaf, 0, forest.feature),
+        np.where(is_leaf, 0, forest.next - place),
+        forest.missing_left,
+        is_leaf,
+    )
+
+
+def _sums(sizes: Sequence[int]) -> NDArray[np.int64]:
+    """Return where each begins when they stand in a row."""
+    return np.cumsum([0, *sizes])[:-1]
+
+
+def _starts(arrays: Sequence[NDArray[Any]]) -> NDArray[np.int64]:
+    return _sums([array.size for array in arrays])
+
+
+def _joined(arrays: Sequence[NDArray[Any]], kind: type[np.generic]) -> NDArray[Any]:
+    return np.concatenate([np.empty(0, kind), *arrays]).astype(kind)
