@@ -68,7 +68,7 @@ def package_names(dependencies: list[str]) -> set[str]:
 
 
 def test_every_dependency_is_pinned() -> None:
-    named = [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["dev"]]
+    named = [*PROJECT["dependencies"], *itertools.chain(*PROJECT["optional-dependencies"].values())]
     assert package_names(named) - set(requirements()) == set()
 
 
@@ -116,6 +116,10 @@ def test_every_requirement_has_a_hash_and_no_place_of_this_machine() -> None:
 def test_the_service_does_not_import_scapy() -> None:
     code = "import inference_server.main, sys; sys.exit('scapy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_the_same_mlflow_serves_and_trains() -> None:
+    assert requirements()["mlflow"] == requirements()["mlflow-skinny"]
 
 
 def test_no_http_client_but_httpx() -> None:

@@ -18,7 +18,7 @@ from detection.scorer import Scorer
 
 POLL_SECONDS: Final = 30.0
 BACK_OFF_SECONDS: Final = (2.0, 60.0)
-SETTLE_SECONDS: Final = 2.0
+SETTLE_SECONDS: Final = 5.0
 """Between serving from the cache and asking the registry: MLflow's import must not delay the start."""
 
 PATIENCE_SECONDS: Final = 10.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Final
 
 import numpy as np
@@ -11,7 +12,6 @@ from numpy.typing import NDArray
 
 from flows.addresses import MAPPED_PREFIX, UNKNOWN, address_text, pack_address
 
-_OCTETS: Final = pa.array([str(octet) for octet in range(256)])
 _MAPPED: Final = np.frombuffer(MAPPED_PREFIX, np.uint8)
 
 
@@ -33,9 +33,15 @@ def _packed(text: str) -> bytes:
 def address_texts(packed: NDArray[np.uint8]) -> pa.Array:
     """Return n x 16 bytes as n strings, null where unknown."""
     is_ipv4 = (packed[:, :12] == _MAPPED).all(axis=1)
-    octets = [_OCTETS.take(pa.array(np.ascontiguousarray(packed[:, 12 + at]))) for at in range(4)]
+    octets = [_octets().take(pa.array(np.ascontiguousarray(packed[:, 12 + at]))) for at in range(4)]
     texts = pc.binary_join_element_wise(*octets, ".")
     return texts if is_ipv4.all() else pc.if_else(pa.array(is_ipv4), texts, _each_text(packed))
+
+
+@cache
+def _octets() -> pa.Array:
+    # Not made on import: Arrow's first array imports pandas where that is installed.
+    return pa.array([str(octet) for octet in range(256)])
 
 
 def _each_text(packed: NDArray[np.uint8]) -> pa.Array:
