@@ -24,6 +24,7 @@ _OPEN: Final = int(FlowState.OPEN)
 _CLOSED: Final = int(FlowState.CLOSED)
 _CAPPED: Final = int(FlowState.CAPPED)
 _WHEEL_TIME: Final = int(Counter.WHEEL_TIME)
+_HAND: Final = int(Counter.EVICTION_HAND)
 _LINGER: Final = int(Rule.LINGER)
 _IDLE: Final = int(Rule.IDLE)
 _REASON_FIN: Final = int(EndReason.FIN)
@@ -32,6 +33,18 @@ _REASON_TIMEOUT: Final = int(EndReason.TIMEOUT)
 _REASON_IDLE: Final = int(EndReason.IDLE)
 _REASON_EARLY: Final = int(EndReason.EARLY)
 _RULE_EARLY: Final = int(Rule.EARLY)
+
+
+@inlined
+def wheel_position(ts: Number) -> Number:
+    """Return the number of the wheel's slot for a time."""
+    return ts >> _SLOT_SHIFT
+
+
+@inlined
+def wheel_time(position: Number) -> Number:
+    """Return the time at which a slot begins."""
+    return position << _SLOT_SHIFT
 
 
 @inlined
@@ -88,9 +101,12 @@ def schedule(state: MeterState, row: Number) -> None:
     """Put a row into the slot of its deadline."""
     unschedule(state, row)
     flow = state.flows[row]
-    due = deadline(flow, state)[0] >> _SLOT_SHIFT
+    due, reason = deadline(flow, state)
     now = state.counters[_WHEEL_TIME]
-    slot = min(max(due, now), now + WHEEL_SLOTS - 2) & (WHEEL_SLOTS - 1)
+    position = min(max(wheel_position(due), now), now + WHEEL_SLOTS - 2)
+    if reason == _REASON_IDLE:
+        state.counters[_HAND] = min(state.counters[_HAND], position)
+    slot = position & (WHEEL_SLOTS - 1)
     first = state.wheel[slot]
     flow.timer_slot = slot
     flow.timer_prev = -1
@@ -101,12 +117,34 @@ def schedule(state: MeterState, row: Number) -> None:
 
 
 @inlined
-def wheel_position(ts: Number) -> Number:
-    """Return the number of the wheel's slot for a time."""
-    return ts >> _SLOT_SHIFT
+def longest_silent(state: MeterState) -> Number:
+    """Return the row to give up when there is no room: the flow silent for longest, to a slot's width.
 
-
-@inlined
-def wheel_time(position: Number) -> Number:
-    """Return the time at which a slot begins."""
-    return position << _SLOT_SHIFT
+    The search goes on from the slot where the last one ended; what is left before it ends by its age or
+    as a closed connection, not for silence. Rows whose deadline has moved are put where they belong:
+    the packets that moved it pay for that. A row whose flow was emitted, or is closed, is given up at
+    once.
+    """
+    counters = state.counters
+    now, span = counters[_WHEEL_TIME], WHEEL_SLOTS - 1
+    ahead = max(counters[_HAND] - now, 0)
+    chosen = -1
+    for step in range(span):
+        position = now + (ahead + step) % span
+        row = state.wheel[position & (WHEEL_SLOTS - 1)]
+        while row >= 0:
+            flow = state.flows[row]
+            following = flow.timer_next
+            due, reason = deadline(flow, state)
+            if wheel_position(due) > position and position < now + span - 1:
+                schedule(state, row)
+            elif flow.state != _OPEN or reason in (_REASON_FIN, _REASON_RST):
+                return row
+            elif chosen < 0 or flow.last < state.flows[chosen].last:
+                chosen = row
+            # A flow that is to be cut by its age may have been heard of since.
+            if chosen >= 0 and wheel_position(state.flows[chosen].last + state.rules[_IDLE]) <= position:
+                counters[_HAND] = position
+                return chosen
+            row = following
+    return chosen

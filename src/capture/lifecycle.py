@@ -7,7 +7,14 @@ from typing import Any, Final
 import numpy as np
 
 from capture.decode import PROTOCOL_TCP, PROTOCOL_UDP
-from capture.expiry import deadline, schedule, unschedule, wheel_position
+from capture.expiry import (
+    closing_reason,
+    deadline,
+    longest_silent,
+    schedule,
+    unschedule,
+    wheel_position,
+)
 from capture.features import write_features
 from capture.flow_table import insert_row, remove_row
 from capture.layout import Counter, FlowState, MeterState, Number, Rule
@@ -128,8 +135,8 @@ def settle(state: MeterState, row: Number, now: Number) -> bool:
 
 
 @inlined
-def _evict(state: MeterState) -> None:
-    """Make room: end the longest silent flow of a few, the next ones after the last eviction."""
+def _sampled(state: MeterState) -> Number:
+    """Return the longest silent of a few rows, the next ones after the last eviction."""
     oldest = -1
     hand = state.counters[_HAND]
     for _ in range(_EVICTION_SAMPLE):
@@ -140,9 +147,17 @@ def _evict(state: MeterState) -> None:
         if oldest < 0 or state.flows[hand].last < state.flows[oldest].last:
             oldest = hand
     state.counters[_HAND] = hand
-    if state.flows[oldest].state == _OPEN:
-        emit(state, oldest, _REASON_EVICTED)
-    forget(state, oldest)
+    return oldest
+
+
+@inlined
+def _evict(state: MeterState) -> None:
+    """Make room. A file's flows are in no wheel, but have room for millions: a sample is enough there."""
+    row = longest_silent(state) if state.rules[_RULE_LIVE] else _sampled(state)
+    flow = state.flows[row]
+    if flow.state == _OPEN:
+        emit(state, row, closing_reason(flow, _REASON_EVICTED))
+    forget(state, row)
 
 
 @inlined

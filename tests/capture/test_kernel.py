@@ -148,12 +148,38 @@ def test_live_a_short_flow_is_emitted_once() -> None:
 
 def test_a_full_table_gives_up_the_longest_silent_flow() -> None:
     meter = FlowMeter(live_rules=LIVE, max_flows=4)
-    packets = [udp(n * MS, src=(CLIENT[0], 1000 + n)) for n in range(4)]
-    tables = feed(meter, [*packets, udp(5 * MS, src=(CLIENT[0], 1000)), udp(6 * MS, src=(CLIENT[0], 2000))])
+    packets = [udp(n * S, src=(CLIENT[0], 1000 + n)) for n in range(4)]
+    tables = feed(meter, [*packets, udp(5 * S, src=(CLIENT[0], 1000)), udp(6 * S, src=(CLIENT[0], 2000))])
     flows = concat_tables(tables)
     assert reasons(flows) == [EndReason.EVICTED]
     assert flows.src_port.tolist() == [1001]
     assert meter.counters().flows_live == 4
+
+
+def test_a_full_table_gives_up_a_closed_connection_before_a_silent_flow() -> None:
+    meter = FlowMeter(live_rules=LIVE, max_flows=2)
+    newcomer = udp(2 * S, src=(CLIENT[0], 2000))
+    flows = concat_tables(feed(meter, [udp(0), *connection(S), newcomer]))
+    assert (reasons(flows), packets_of(flows)) == ([EndReason.FIN], [10])
+
+
+@given(st.lists(st.tuples(st.integers(0, 11), st.integers(0, 4 * S)), max_size=60), st.integers(1, 6))
+@settings(max_examples=150, deadline=None)
+def test_what_a_full_table_gives_up_was_silent_for_longest(
+    steps: list[tuple[int, int]], max_flows: int
+) -> None:
+    """To an eighth of a second, among flows that no other deadline ends."""
+    meter = FlowMeter(live_rules=LIVE, max_flows=max_flows)
+    last_heard: dict[int, int] = {}
+    now = 0
+    for port, gap in steps:
+        now = min(now + gap, 59 * S)
+        for row in concat_tables(
+            [*feed(meter, [udp(now, src=(CLIENT[0], 1000 + port))]), empty_table()]
+        ).src_port:
+            assert last_heard.pop(int(row) - 1000) <= min(last_heard.values(), default=now) + S // 7
+        last_heard[port] = now
+    assert meter.counters().flows_live == len(last_heard) <= max_flows
 
 
 def test_a_file_meter_grows_instead() -> None:
