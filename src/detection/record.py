@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from functools import cached_property
@@ -92,7 +93,7 @@ class ModelRecord(_Part):
         preprocessing: what becomes of inf, NaN and values out of range.
         threshold: the operating threshold on 1 - P(benign).
         insufficient: which flows get no verdict, None when the model can judge all.
-        benign_quantiles: of every feature, for drift.
+        benign_quantiles: of every feature, for drift and explanations.
         figures: measured figures of the model by name, for the registry.
     """
 
@@ -114,6 +115,12 @@ class ModelRecord(_Part):
     def benign_column(self) -> int:
         """The column of P(benign)."""
         return self.classes.index(0)
+
+    @cached_property
+    def benign_medians(self) -> tuple[float, ...]:
+        """Every feature's median over benign training flows, after preprocessing; NaN when not known."""
+        levels, values = self.benign_quantiles.levels, self.benign_quantiles.values
+        return tuple(float(np.interp(0.5, levels, row)) if levels else math.nan for row in values)
 
     def to_json(self) -> str:
         """Return the text of `record.json`."""

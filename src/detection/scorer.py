@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 from copy import copy
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
+from detection.compiled import CompiledModel
+from detection.explain import Explainer, explanation_of
 from detection.model import Model
 from detection.preprocess import clean
 from detection.record import DURATION, PACKET_COUNTS, ModelRecord
+from flows.explanations import Explanation
 from flows.table import FlowTable
 from flows.verdicts import Verdicts
+
+logger = logging.getLogger(__name__)
 
 
 class ModelUnavailableError(RuntimeError):
@@ -83,10 +89,7 @@ class Scorer:
         Raises:
             KeyError: the table lacks features the model reads; all are named.
         """
-        columns, missing = _columns(table.feature_names, self.record.features)
-        if missing:
-            raise KeyError(", ".join(missing))
-        features = table.features if columns is None else table.features[:, columns]
+        features = self._read(table)
         probabilities = self.probabilities(features)
         insufficient = self._insufficient(features)
         p_attack = 1.0 - probabilities[:, self.record.benign_column]
@@ -106,6 +109,58 @@ class Scorer:
             model_version=self.model_version,
             schema_id=self.record.schema_id,
         )
+
+    def made(self, verdicts: Verdicts) -> bool:
+        """Whether verdicts are this model's, so that its explanations are theirs."""
+        origin = (verdicts.model_name, verdicts.model_version)
+        return origin == (self.model_name, self.model_version)
+
+    def explain(self, table: FlowTable) -> tuple[Explanation | None, ...]:
+        """Return why each flow gets its P(attack), in the table's order.
+
+        Insufficient flows have no explanation; nor has any flow where the model is not compiled, which is
+        logged once. A flow takes a fraction of a millisecond: explain single flows, not floods.
+
+        Raises:
+            KeyError: the table lacks features the model reads; all are named.
+        """
+        features = self._read(table)
+        explanations: list[Explanation | None] = [None] * len(table)
+        if (explainer := self._explainer) is None:
+            return tuple(explanations)
+        rows = clean(features, self.record.preprocessing)
+        p_attack = 1.0 - self._model.probabilities(rows)[:, self.record.benign_column]
+        for row in np.flatnonzero(~self._insufficient(features)).tolist():
+            base, moved = explainer.explain(rows[row])
+            explanations[row] = explanation_of(self.record, features[row], float(p_attack[row]), base, moved)
+        return tuple(explanations)
+
+    @property
+    def explains(self) -> bool:
+        """Whether the model is of a kind that can be explained."""
+        return self._explainer is not None
+
+    def warm_up(self) -> None:
+        """Prepare what the first explanation would otherwise wait for."""
+        if self._explainer is not None:
+            self._explainer.explain(np.zeros(self._model.features))
+
+    @cached_property
+    def _explainer(self) -> Explainer | None:
+        if isinstance(self._model, CompiledModel):
+            return Explainer(self._model, np.array(self.record.benign_medians))
+        logger.warning(
+            "model %s version %s has no compiled form: its verdicts go without explanations",
+            *(self.model_name, self.model_version),
+        )
+        return None
+
+    def _read(self, table: FlowTable) -> NDArray[np.float64]:
+        """Return the features the model reads, n x F."""
+        columns, missing = _columns(table.feature_names, self.record.features)
+        if missing:
+            raise KeyError(", ".join(missing))
+        return table.features if columns is None else table.features[:, columns]
 
     def _insufficient(self, features: NDArray[np.float64]) -> NDArray[np.bool_]:
         rule = self.record.insufficient

@@ -12,7 +12,7 @@ class Contribution:
     Attributes:
         feature: its canonical name.
         value: as the flow has it, in the feature's unit; may be NaN or infinite.
-        median: of the benign training flows.
+        median: of the benign training flows, NaN when not known.
         contribution: added to P(attack); negative where it speaks for benign.
     """
 

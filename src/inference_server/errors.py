@@ -15,6 +15,7 @@ import uuid
 from typing import Any, ClassVar
 
 from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -48,7 +49,7 @@ class BodyTooLargeError(RequestError):
 
 
 class UnprocessableError(RequestError):
-    """A body that describes no flow the model can judge."""
+    """A body that describes no flow the model can judge, or a parameter that is none."""
 
     status = 422
 
@@ -69,12 +70,19 @@ class BusyError(RequestError):
 def install_errors(app: FastAPI) -> None:
     """Make `app` answer with the translations of this module."""
     app.add_exception_handler(RequestError, _answer)
+    app.add_exception_handler(RequestValidationError, _refuse_parameters)
     app.add_middleware(UnexpectedErrors)
 
 
 async def _answer(_: Request, error: Exception) -> OrjsonResponse:
     assert isinstance(error, RequestError)
     return OrjsonResponse(error.body, status_code=error.status, headers=error.headers)
+
+
+async def _refuse_parameters(request: Request, error: Exception) -> OrjsonResponse:
+    assert isinstance(error, RequestValidationError)
+    problems = [f"{problem['loc'][-1]}: {problem['msg']}" for problem in error.errors()]
+    return await _answer(request, UnprocessableError("; ".join(problems)))
 
 
 class UnexpectedErrors:

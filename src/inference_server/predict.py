@@ -30,6 +30,9 @@ SOURCE: Final = "api"
 LARGE_BODY_BYTES: Final = 64_000
 """Bodies above this are parsed off the event loop: 76 features a flow take 40 to 80 us a flow."""
 
+EXPLAINED_FLOWS: Final = 100
+"""Flows of a request that can be explained: one takes as long as scoring dozens."""
+
 
 @dataclass(frozen=True, slots=True)
 class Judged:
@@ -54,13 +57,13 @@ class Predictor:
         self._uids = threading.Lock()
         self._next_uid = secrets.randbits(31) << 32
 
-    async def predict(self, body: Body, dialect: str | None) -> dict[str, Any]:
+    async def predict(self, body: Body, dialect: str | None, *, explain: bool = False) -> dict[str, Any]:
         """Return the answer to a request's body; `dialect` None means the model's.
 
         Raises:
             RequestError: as `judge` does.
         """
-        judged = await self.judge(body, dialect)
+        judged = await self.judge(body, dialect, explain=explain)
         return await _run(len(body) > LARGE_BODY_BYTES, _answer, judged)
 
     async def invoke(self, body: Body, dialect: str | None) -> dict[str, Any]:
@@ -71,19 +74,29 @@ class Predictor:
         """
         return {"predictions": (await self.judge(body, dialect)).verdicts.code.tolist()}
 
-    async def judge(self, body: Body, dialect: str | None) -> Judged:
+    async def judge(self, body: Body, dialect: str | None, *, explain: bool = False) -> Judged:
         """Score and log the flows of a request's body; `dialect` None means the model's.
 
         Raises:
-            UnprocessableError: the body, or the dialect, is not usable; says what to change.
+            UnprocessableError: the body, or the dialect, is not usable, or its flows are too many to explain;
+                says what to change.
             BodyTooLargeError: it holds too many flows.
             ModelNotAvailableError: no model serves yet.
             BusyError: the scoring queue is full.
         """
         parsed, scorer = await _run(len(body) > LARGE_BODY_BYTES, self._parse, body, dialect)
+        if explain and len(parsed.table) > EXPLAINED_FLOWS:
+            raise UnprocessableError(
+                f"explain: at most {EXPLAINED_FLOWS} flows a request are explained, these are "
+                f"{len(parsed.table)}: send fewer, or leave explain out"
+            )
         verdicts = await self._score(parsed.table)
+        if explain:
+            verdicts = await asyncio.to_thread(_explained, parsed.table, verdicts, scorer)
         self._sink.put(parsed.table, verdicts, SOURCE)
         warnings = (*parsed.warnings, *_dialect_warnings(scorer, parsed.table.dialect))
+        if explain and not scorer.explains:
+            warnings += ("The model has no compiled form, so that nothing explains its verdicts",)
         return Judged(parsed.table, verdicts, warnings)
 
     def _parse(self, body: Body, dialect: str | None) -> tuple[ParsedRecords, Scorer]:
@@ -124,6 +137,13 @@ class Predictor:
 
 async def _run(in_thread: bool, function: Callable[P, ResultT], *args: P.args, **kwargs: P.kwargs) -> ResultT:
     return await asyncio.to_thread(function, *args, **kwargs) if in_thread else function(*args, **kwargs)
+
+
+def _explained(table: FlowTable, verdicts: Verdicts, scorer: Scorer) -> Verdicts:
+    """Return verdicts and explanations of one model, although another may serve since the request came."""
+    if not scorer.made(verdicts):
+        verdicts = scorer.score(table)
+    return replace(verdicts, explanations=scorer.explain(table))
 
 
 def _answer(judged: Judged) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from inference_server.api_models import (
     Ready,
     flows_request_body,
 )
+from inference_server.predict import EXPLAINED_FLOWS
 from inference_server.request_body import read_body
 from inference_server.responses import OrjsonResponse
 from inference_server.service import Service
@@ -77,13 +78,17 @@ async def predict(
     request: Request,
     x_flow_dialect: Annotated[str | None, Header(description="who measured the flows")] = None,
     dialect: Annotated[str | None, Query(description="the same; wins over the header")] = None,
+    explain: Annotated[
+        bool, Query(description=f"say which features moved each verdict; up to {EXPLAINED_FLOWS} flows")
+    ] = False,
 ) -> Response:
     """Judge a flow, a list or an MLflow envelope, measured in the model's dialect unless another is named."""
     service = _service(request)
     service.keys.check(request)
     body = await read_body(request)
     with service.metrics.prediction_latency.time():
-        answer = await service.predictor.predict(body, _named(dialect) or _named(x_flow_dialect))
+        measured_by = _named(dialect) or _named(x_flow_dialect)
+        answer = await service.predictor.predict(body, measured_by, explain=explain)
     return OrjsonResponse(answer)
 
 

@@ -120,6 +120,7 @@ class Service:
         if first:
             self._say_started(scorer)
             self.demo.start()
+        scorer.warm_up()
 
     def _say_started(self, scorer: Scorer) -> None:
         interfaces = ", ".join(status.interface for status in self.capture.status().interfaces) or "none"

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from detection.compile_sklearn import compile_pipeline
 from detection.scorer import Scorer
@@ -139,3 +140,71 @@ def test_threads_may_share_it() -> None:
     with ThreadPoolExecutor(4) as pool:
         for verdicts in pool.map(lambda _: scorer.score(table), range(8)):
             assert (verdicts.p_attack == expected.p_attack).all()
+
+
+def test_explains_what_moved_each_flow() -> None:
+    scorer = make_scorer()
+    table = typical_table([5, 0, 17])
+    verdicts = scorer.score(table)
+    for row, explanation in enumerate(scorer.explain(table)):
+        assert explanation is not None
+        assert explanation.p_attack == verdicts.p_attack[row]
+        sizes = [abs(each.contribution) for each in explanation.contributions]
+        assert len(sizes) == 10
+        assert sizes == sorted(sizes, reverse=True)
+        total = explanation.base + sum(each.contribution for each in explanation.contributions)
+        assert total + explanation.rest == pytest.approx(explanation.p_attack, abs=1e-12)
+        for each in explanation.contributions:
+            assert each.value == table.column(each.feature)[row]
+            assert each.median == 500.0
+    attack, benign, _ = scorer.explain(table)
+    assert attack is not None
+    assert benign is not None
+    assert attack.base == benign.base
+    assert attack.contributions[0].contribution > 0 > benign.contributions[0].contribution
+
+
+def test_explanations_show_values_as_the_flow_has_them() -> None:
+    names = COMMON_NAMES[:3]
+    table = typical_table([5])
+    small = FlowTable.from_features(table.features[:, :3].copy(), names, "improved")
+    small.features[0, 2] = np.inf
+    (explanation,) = make_scorer(make_record(names=names)).explain(small)
+    assert explanation is not None
+    assert {each.feature: each.value for each in explanation.contributions}[names[2]] == np.inf
+    assert explanation.rest == pytest.approx(0.0, abs=1e-12)
+
+
+def test_flows_the_model_knows_nothing_of_are_not_explained() -> None:
+    table = typical_table([5, 5])
+    table.features[0, table.feature_names.index("flow_duration")] = 0
+    without, with_one = make_scorer().explain(table)
+    assert without is None
+    assert with_one is not None
+    with pytest.raises(KeyError, match="flow_duration"):
+        make_scorer().explain(FlowTable.from_features(np.ones((1, 75)), COMMON_NAMES[1:], "improved"))
+
+
+def test_a_model_that_is_not_compiled_explains_nothing_and_says_so_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class Other:
+        features, classes = 76, 3
+
+        def probabilities(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+            return np.full((len(rows), 3), 1 / 3)
+
+    scorer = Scorer(Other(), make_record(), model_name="ml-ids", model_version="4")
+    scorer.warm_up()
+    assert not scorer.explains
+    assert scorer.explain(typical_table([0, 5])) == scorer.explain(typical_table([5, 0])) == (None, None)
+    assert [record.getMessage() for record in caplog.records] == [
+        "model ml-ids version 4 has no compiled form: its verdicts go without explanations"
+    ]
+
+
+def test_knows_its_own_verdicts() -> None:
+    table = typical_table([5])
+    first, second = make_scorer(version="1"), make_scorer(version="2")
+    assert first.made(first.with_threshold(0.9).score(table))
+    assert not first.made(second.score(table))

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import json
 import subprocess
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from alerting.prediction_log import PredictionLog
 from alerting.sink import Sink
 from detection.worker import ScoringWorker
 from flows.schema import COMMON
+from flows.table import FlowTable
+from flows.verdicts import Verdicts
 from helpers.cicflowmeter import posted_record
 from helpers.extractor import extractor_environment
 from helpers.flows import flow_table, record
@@ -23,7 +26,7 @@ from helpers.models import make_scorer, typical_flow
 from helpers.server import wait_until
 from inference_server.api_models import Predictions, Problem
 from inference_server.errors import BusyError, ModelNotAvailableError
-from inference_server.predict import Predictor
+from inference_server.predict import EXPLAINED_FLOWS, Predictor
 from inference_server.request_body import Body
 
 HULK, PORTSCAN = 5, 17
@@ -137,6 +140,38 @@ def test_a_body_may_have_any_content_type(client: httpx.Client) -> None:
     for kind in ("application/json", "text/plain", "application/json; charset=utf-8"):
         answer = client.post("/predict", content=body, headers={"Content-Type": kind})
         assert answer.status_code == 200
+
+
+def test_an_explanation_is_given_on_request(client: httpx.Client) -> None:
+    flows = [_flow(HULK), _flow(0), _flow(HULK) | {"flow_duration": 0}]
+    plain = _predict(client, flows)
+    answer = _predict(client, flows, params={"explain": "true"})
+    assert answer["probability"] == plain["probability"]
+    for verdict in answer["verdicts"]:
+        jsonschema.validate(verdict, SCHEMA)
+    attack, benign, insufficient = answer["verdicts"]
+    assert "explanation" not in insufficient
+    assert not any("explanation" in verdict for verdict in plain["verdicts"])
+    for verdict in (attack, benign):
+        why = verdict["explanation"]
+        added = sum(feature["contribution"] for feature in why["features"])
+        assert why["base"] + added + why["rest"] == pytest.approx(verdict["p_attack"], abs=1e-9)
+        assert all(verdict["features"][each["feature"]] == each["value"] for each in why["features"])
+    assert attack["p_attack"] > attack["explanation"]["base"] > benign["p_attack"]
+
+
+def test_only_so_many_flows_are_explained(client: httpx.Client) -> None:
+    asked = {"explain": "1"}
+    answer = _predict(client, [_flow(0)] * EXPLAINED_FLOWS, params=asked)
+    assert all("explanation" in verdict for verdict in answer["verdicts"])
+    problem = _problem(client, 422, params=asked, json=[_flow(0)] * (EXPLAINED_FLOWS + 1))
+    assert problem["detail"].startswith("explain: at most 100 flows a request are explained, these are 101")
+
+
+def test_a_parameter_that_is_none_is_named(client: httpx.Client) -> None:
+    problem = _problem(client, 422, params={"explain": "why not"}, json=_flow(0))
+    assert problem["detail"].startswith("explain: Input should be a valid boolean")
+    Problem.model_validate(problem)
 
 
 def test_a_body_over_the_limit(client: httpx.Client) -> None:
@@ -260,6 +295,27 @@ def test_an_unknown_dialect(client: httpx.Client) -> None:
 
 def _predictor(worker: ScoringWorker, logs: Path) -> Predictor:
     return Predictor(worker, Sink(PredictionLog(logs)), sensor="sensor-1", model_error=lambda: "loading")
+
+
+class SwappingWorker(ScoringWorker):
+    """Serves another model from the moment a request has been read."""
+
+    def submit(self, table: FlowTable) -> Future[Verdicts]:
+        self.scorer = make_scorer(version="2")
+        return super().submit(table)
+
+
+def test_the_model_that_explains_is_the_one_that_judged(tmp_path: Path) -> None:
+    worker = SwappingWorker(lambda table, verdicts: None)
+    worker.scorer = make_scorer(version="1")
+    worker.start()
+    body = Body(json.dumps(_flow(HULK)).encode())
+    try:
+        (verdict,) = asyncio.run(_predictor(worker, tmp_path).predict(body, None, explain=True))["verdicts"]
+    finally:
+        worker.stop(5)
+    assert verdict["model"]["version"] == "1"
+    assert verdict["explanation"]["features"]
 
 
 def test_a_full_queue_asks_to_come_back(tmp_path: Path) -> None:

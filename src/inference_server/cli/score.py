@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Final
 
+import numpy as np
 import typer
 from rich.console import Console
 from rich.table import Table
@@ -16,6 +17,7 @@ from detection.scorer import ModelUnavailableError, Scorer
 from flows.csv_files import read_csv
 from flows.parquet_files import read_parquet
 from flows.table import FlowTable
+from flows.verdicts import Verdicts
 from inference_server.champion import configured_champion
 from inference_server.cli.reading import ReadingBar, ahead, one_line_errors, output_format, whole_file
 from inference_server.cli.verdict_files import open_verdict_file
@@ -33,10 +35,14 @@ def score(
         ),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="the verdicts, .parquet, .csv or .jsonl")],
+    explain: Annotated[
+        bool, typer.Option("--explain", help="say which features moved each attack's verdict; .jsonl only")
+    ] = False,
 ) -> None:
     """Score captures or files of flows with the model that would serve; one row a flow."""
     with one_line_errors():
-        output_format(output, inputs, FORMATS)
+        if output_format(output, inputs, FORMATS) != ".jsonl" and explain:
+            raise ValueError(f"{output}: --explain needs an output whose name ends in .jsonl")
         scorer = _champion()
         labels: Counter[str] = Counter()
         with (
@@ -47,7 +53,7 @@ def score(
             for table in ahead(_tables(bar, inputs, scorer)):
                 verdicts = scorer.score(table)
                 labels.update(verdicts.labels().tolist())
-                file.write(table, verdicts)
+                file.write(table, _with_explanations(scorer, table, verdicts) if explain else verdicts)
         read = (
             f"{bar.counted()} in {bar.seconds:.1f} s, {bar.rate()}" if bar.packets else f"{bar.seconds:.1f} s"
         )
@@ -84,6 +90,13 @@ def _flows(bar: ReadingBar, path: Path) -> Iterator[FlowTable]:
         yield from bar.capture(path)
         return
     bar.finish(path)
+
+
+def _with_explanations(scorer: Scorer, table: FlowTable, verdicts: Verdicts) -> Verdicts:
+    """Return the verdicts with explanations of the attacks."""
+    attacks = np.flatnonzero(verdicts.is_attack)
+    found = dict(zip(attacks.tolist(), scorer.explain(table.take(attacks)), strict=True))
+    return replace(verdicts, explanations=tuple(map(found.get, range(len(table)))))
 
 
 def _check(path: Path, table: FlowTable, scorer: Scorer) -> None:

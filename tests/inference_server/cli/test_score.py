@@ -95,6 +95,26 @@ def test_lines_are_verdict_objects(tmp_path: Path, package: Path) -> None:
     assert {(line["source"], line["interface"]) for line in lines} == {("file", str(DEMO))}
 
 
+def test_attacks_are_explained_when_asked_for(tmp_path: Path) -> None:
+    write_parquet(typical_table([0, 5, 17]), tmp_path / "flows.parquet")
+    result = run(tmp_path / "flows.parquet", "--explain", "-o", tmp_path / "verdicts.jsonl")
+    assert result.exit_code == 0, result.output
+    lines = [json.loads(line) for line in (tmp_path / "verdicts.jsonl").read_text().splitlines()]
+    for line in lines:
+        jsonschema.validate(line, VERDICT_SCHEMA)
+    assert ["explanation" in line for line in lines] == [False, True, True]
+
+
+def test_only_lines_have_room_for_explanations(tmp_path: Path) -> None:
+    write_parquet(typical_table([0]), tmp_path / "flows.parquet")
+    result = run(tmp_path / "flows.parquet", "--explain", "-o", tmp_path / "verdicts.csv")
+    assert result.exit_code == 1
+    assert "verdicts.csv: --explain needs an output whose name ends in .jsonl" in " ".join(
+        result.output.split()
+    )
+    assert not (tmp_path / "verdicts.csv").exists()
+
+
 def test_captures_and_flow_files_in_one_run(tmp_path: Path) -> None:
     write_parquet(typical_table([0, 5, 17]), tmp_path / "flows.parquet")
     write_csv(typical_table([5, 5]), tmp_path / "flows.csv", header="snake")
