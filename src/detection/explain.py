@@ -22,7 +22,9 @@ is shared by magnitude.
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from dataclasses import dataclass
+from heapq import nlargest
 from typing import Final, cast
 
 import numpy as np
@@ -101,12 +103,15 @@ def explanation_of(
         p_attack: the model's answer.
         base, moved: as `Explainer.explain` gives them.
     """
-    added = -moved[:, record.benign_column]
     start = 1.0 - float(base[record.benign_column])
-    top = [at for at in np.argsort(-np.abs(added), kind="stable")[:TOP].tolist() if added[at]]
+    added: defaultdict[str, float] = defaultdict(float)
+    for name, part in zip(record.features, (-moved[:, record.benign_column]).tolist(), strict=True):
+        added[name] += part
+    top = nlargest(TOP, filter(added.__getitem__, added), key=lambda name: abs(added[name]))
+    places = [record.features.index(name) for name in top]
     contributions = tuple(
-        Contribution(record.features[at], float(raw[at]), record.benign_medians[at], float(added[at]))
-        for at in top
+        Contribution(name, float(raw[at]), record.benign_medians[at], added[name])
+        for name, at in zip(top, places, strict=True)
     )
     rest = p_attack - start - math.fsum(each.contribution for each in contributions)
     return Explanation(start, p_attack, contributions, rest)

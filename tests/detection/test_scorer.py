@@ -164,6 +164,17 @@ def test_explains_what_moved_each_flow() -> None:
     assert attack.contributions[0].contribution > 0 > benign.contributions[0].contribution
 
 
+def test_a_feature_that_stands_twice_is_explained_once() -> None:
+    names = ("fwd_header_len", "flow_duration", "fwd_header_len")
+    table = typical_table([5])
+    scorer = make_scorer(make_record(names=names, insufficient=None))
+    (explanation,) = scorer.explain(table)
+    assert explanation is not None
+    assert sorted(each.feature for each in explanation.contributions) == ["flow_duration", "fwd_header_len"]
+    total = explanation.base + sum(each.contribution for each in explanation.contributions)
+    assert total == pytest.approx(explanation.p_attack, abs=1e-12)
+
+
 def test_explanations_show_values_as_the_flow_has_them() -> None:
     names = COMMON_NAMES[:3]
     table = typical_table([5])
