@@ -1,4 +1,4 @@
-"""Forest stacks of a chosen size, fitted on made-up flows: the models that benchmarks compare engines with."""
+"""Forest stacks of a chosen size, fitted on made-up flows: the models that benchmarks serve."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from detection.package import write_package
 from detection.preprocess import clean
 from detection.record import BenignQuantiles, ModelRecord, Preprocessing
 from flows.labels import BY_CODE
-from flows.schema import COMMON_NAMES, schema_id
+from flows.schema import BY_NAME, COMMON_NAMES, schema_id
 from training.flavour import save_flavour
 
 CLASSES = (0, 5, 17)
 PREPROCESSING = Preprocessing(nan=0.0, infinity=0.0, minimum=0.0, maximum=1e18)
-TRAINING_ROWS = 20_000
+TRAINING_ROWS = 10_000
 GOLDEN_ROWS = 256
 
 
@@ -41,7 +41,9 @@ def made_up_rows(count: int, seed: int) -> tuple[NDArray[np.float64], NDArray[np
     codes = random.choice(np.array(CLASSES, np.int32), count, p=(0.8, 0.1, 0.1))
     shift = np.where(codes == 0, 0.0, np.where(codes == CLASSES[1], 0.35, -0.35))
     rows = np.exp(6 + shift[:, None] + random.normal(0, 2.0, (count, len(COMMON_NAMES))))
-    return np.round(rows, 6), codes
+    counting = [BY_NAME[name].kind == "int" for name in COMMON_NAMES]
+    rows[:, counting] = np.floor(rows[:, counting])
+    return rows, codes
 
 
 def make_stack(*, trees: int = 100, nodes: int = 500, rows: int = 4096, seed: int = 0) -> Stack:

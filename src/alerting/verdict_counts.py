@@ -20,11 +20,11 @@ class VerdictCounts:
     def add(self, verdicts: Verdicts, source: str) -> None:
         """Count the verdicts of one batch."""
         insufficient = int(np.count_nonzero(verdicts.insufficient))
-        codes, counts = np.unique(verdicts.code[~verdicts.insufficient], return_counts=True)
+        codes = Counter(verdicts.code[~verdicts.insufficient].tolist())
         with self._lock:
             if insufficient:
                 self._counts[source, INSUFFICIENT] += insufficient
-            for code, count in zip(codes.tolist(), counts.tolist(), strict=True):
+            for code, count in codes.items():
                 self._counts[source, verdict_name(code)] += count
 
     def snapshot(self) -> dict[tuple[str, str], int]:

@@ -59,11 +59,11 @@ def writable(times_us: NDArray[np.int64]) -> NDArray[np.bool_]:
 
 def rfc3339(times_us: NDArray[np.int64]) -> list[str | None]:
     """Return n UTC microseconds as RFC 3339 text with microseconds; None when unknown."""
-    stamps = np.datetime_as_string(
-        np.where(writable(times_us), times_us, 0).view("datetime64[us]"), unit="us"
-    )
-    known = writable(times_us).tolist()
-    return [f"{stamp}Z" if is_known else None for stamp, is_known in zip(stamps, known, strict=True)]
+    known = writable(times_us)
+    if not known.any():
+        return [None] * len(times_us)
+    stamps = np.datetime_as_string(np.where(known, times_us, 0).view("datetime64[us]"), unit="us")
+    return [f"{stamp}Z" if is_known else None for stamp, is_known in zip(stamps, known.tolist(), strict=True)]
 
 
 def written(times_us: NDArray[np.int64], layout: str) -> pa.Array:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -14,6 +15,13 @@ from flows.table import FlowTable
 
 FAR: Final = 1e3
 """How far two measures of one thing may be apart; units differ by 10^6, meters by less than 10."""
+
+
+_CONTRADICTED: Final = ("flow_pkts_s", "flow_byts_s", "flow_iat_mean")
+_COMPARED: Final = (
+    *("tot_fwd_pkts", "tot_bwd_pkts", "totlen_fwd_pkts", "totlen_bwd_pkts", "flow_duration"),
+    *_CONTRADICTED,
+)
 
 
 def to_schema_units(features: NDArray[np.float64], names: Sequence[str], dialect: str) -> None:
@@ -28,35 +36,41 @@ def to_schema_units(features: NDArray[np.float64], names: Sequence[str], dialect
 
 def unit_warnings(table: FlowTable) -> list[str]:
     """Say where durations, inter-arrival times and rates contradict each other by orders of magnitude."""
-    packets = _column(table, "tot_fwd_pkts") + _column(table, "tot_bwd_pkts")
-    octets = _column(table, "totlen_fwd_pkts") + _column(table, "totlen_bwd_pkts")
-    duration = _column(table, "flow_duration")
-    with np.errstate(all="ignore"):
-        factors = {
-            "flow_pkts_s": _factor(_column(table, "flow_pkts_s") * duration / 1e6, packets),
-            "flow_byts_s": _factor(_column(table, "flow_byts_s") * duration / 1e6, octets),
-            "flow_iat_mean": _factor(duration, _column(table, "flow_iat_mean") * (packets - 1)),
-        }
-    far = {name: factor > FAR for name, factor in factors.items()}
-    found = [name for name, rows in far.items() if rows.any()]
-    if not found:
+    factors = _factors(table)
+    far = factors > FAR
+    if not far.any():
         return []
+    found = np.flatnonzero(far.any(axis=1))
     apart = float(factors[found[0]][far[found[0]]][0])
-    rows = int(np.logical_or.reduce([far[name] for name in found]).sum())
+    rows = int(far.any(axis=0).sum())
     return [
-        f"flow_duration contradicts {' and '.join(found)} by a factor of {apart:.0e} "
-        f"in {rows} of {len(table)} flows: {_fix(table.dialect)}"
+        f"flow_duration contradicts {' and '.join(_CONTRADICTED[at] for at in found)} by a factor of "
+        f"{apart:.0e} in {rows} of {len(table)} flows: {_fix(table.dialect)}"
     ]
 
 
-def _factor(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return how many times the larger is the smaller, 1 where they cannot be compared."""
-    comparable = np.isfinite(one) & np.isfinite(other) & (one > 0) & (other > 0)
-    return np.where(comparable, np.maximum(one / other, other / one), 1.0)
+def _factors(table: FlowTable) -> NDArray[np.float64]:
+    """Return 3 x n: how many times each measure is another of the same thing, 1 where neither is known."""
+    forward, backward, sent, received, duration, packet_rate, byte_rate, gap = _measures(table)
+    packets = forward + backward
+    with np.errstate(all="ignore"):
+        ones = np.stack((packet_rate * duration / 1e6, byte_rate * duration / 1e6, duration))
+        others = np.stack((packets, sent + received, gap * (packets - 1)))
+        comparable = np.isfinite(ones) & np.isfinite(others) & (ones > 0) & (others > 0)
+        return np.where(comparable, np.maximum(ones / others, others / ones), 1.0)
 
 
-def _column(table: FlowTable, name: str) -> NDArray[np.float64]:
-    return table.column(name) if name in table.feature_names else np.full(len(table), np.nan)
+def _measures(table: FlowTable) -> NDArray[np.float64]:
+    """Return 8 x n: what is compared, NaN where the table has it not."""
+    where = _positions(table.feature_names)
+    measures: NDArray[np.float64] = table.features.T[where]
+    measures[where < 0] = np.nan
+    return measures
+
+
+@lru_cache(maxsize=64)
+def _positions(names: tuple[str, ...]) -> NDArray[np.intp]:
+    return np.array([names.index(name) if name in names else -1 for name in _COMPARED], np.intp)
 
 
 def _fix(dialect: str) -> str:

@@ -148,25 +148,22 @@ def _class_of(code: int, insufficient: bool) -> dict[str, Any]:
 
 def _features(table: FlowTable) -> list[dict[str, Any]]:
     """Return each row's features; those that count something are integers."""
-    names = table.feature_names
-    whole = np.array([name in BY_NAME and BY_NAME[name].kind == "int" for name in names], np.bool_)
-    counts = table.features[:, whole]
+    counting = _counting(table.feature_names)
+    counts = table.features[:, counting]
     countable = (counts == np.trunc(counts)) & (np.abs(counts) < 2**63)
-    rest = table.features[:, ~whole]
-    counted = [name for name, is_count in zip(names, whole, strict=True) if is_count]
-    measured = [name for name, is_count in zip(names, whole, strict=True) if not is_count]
-    in_order = dict.fromkeys(names)
-    records: list[dict[str, Any]] = [
-        {**in_order, **dict(zip(counted, integers, strict=True)), **dict(zip(measured, floats, strict=True))}
-        for integers, floats in zip(
-            np.where(countable, counts, 0).astype(np.int64).tolist(), rest.tolist(), strict=True
-        )
-    ]
-    for row, column in np.argwhere(~countable).tolist():
-        records[row][counted[column]] = _plain(float(counts[row, column]))
-    for row, column in np.argwhere(~np.isfinite(rest)).tolist():
-        records[row][measured[column]] = _plain(float(rest[row, column]))
-    return records
+    cells = table.features.astype(object)
+    cells[:, counting] = np.where(countable, counts, 0).astype(np.int64)
+    odd = ~np.isfinite(table.features)
+    odd[:, counting] = ~countable
+    for row, column in np.argwhere(odd).tolist():
+        cells[row, column] = _plain(float(table.features[row, column]))
+    return [dict(zip(table.feature_names, row, strict=True)) for row in cells.tolist()]
+
+
+@lru_cache(maxsize=64)
+def _counting(names: tuple[str, ...]) -> NDArray[np.intp]:
+    """Return the positions of the features that count something."""
+    return np.flatnonzero([name in BY_NAME and BY_NAME[name].kind == "int" for name in names])
 
 
 def _metadata(table: FlowTable) -> list[dict[str, Any]]:

@@ -15,7 +15,6 @@ import uuid
 from typing import Any, ClassVar
 
 from fastapi import FastAPI
-from fastapi.exceptions import RequestValidationError
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -69,20 +68,14 @@ class BusyError(RequestError):
 
 def install_errors(app: FastAPI) -> None:
     """Make `app` answer with the translations of this module."""
-    app.add_exception_handler(RequestError, _answer)
-    app.add_exception_handler(RequestValidationError, _refuse_parameters)
+    app.add_exception_handler(RequestError, answer_problem)
     app.add_middleware(UnexpectedErrors)
 
 
-async def _answer(_: Request, error: Exception) -> OrjsonResponse:
+async def answer_problem(_: Request, error: Exception) -> OrjsonResponse:
+    """Return the answer that a RequestError is."""
     assert isinstance(error, RequestError)
     return OrjsonResponse(error.body, status_code=error.status, headers=error.headers)
-
-
-async def _refuse_parameters(request: Request, error: Exception) -> OrjsonResponse:
-    assert isinstance(error, RequestValidationError)
-    problems = [f"{problem['loc'][-1]}: {problem['msg']}" for problem in error.errors()]
-    return await _answer(request, UnprocessableError("; ".join(problems)))
 
 
 class UnexpectedErrors:

@@ -11,6 +11,8 @@ from fastapi import FastAPI
 
 from inference_server.errors import install_errors
 from inference_server.routes import router
+from inference_server.scoring_routes import ScoringRoutes
+from inference_server.scoring_routes import router as scoring_router
 from inference_server.service import Service
 from inference_server.settings import Settings, export_library_variables, load_settings
 
@@ -37,7 +39,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         lifespan=lifespan,
         generate_unique_id_function=lambda route: route.name,
     )
+    app.add_middleware(ScoringRoutes)
     install_errors(app)
+    app.include_router(scoring_router)
     app.include_router(router)
     return app
 

@@ -148,13 +148,14 @@ def _explained(table: FlowTable, verdicts: Verdicts, scorer: Scorer) -> Verdicts
 
 def _answer(judged: Judged) -> dict[str, Any]:
     verdicts = judged.verdicts
+    records = verdict_records(judged.table, verdicts, source=SOURCE)
     return {
         "prediction": verdicts.code.tolist(),
-        "label": [verdicts.label(row) for row in range(len(verdicts))],
+        "label": [record["label"] for record in records],
         "probability": verdicts.p_attack.tolist(),
         "threshold": verdicts.threshold,
         "model": {"name": verdicts.model_name, "version": verdicts.model_version},
-        "verdicts": verdict_records(judged.table, verdicts, source=SOURCE),
+        "verdicts": records,
         "warnings": judged.warnings,
     }
 

@@ -1,0 +1,136 @@
+"""The routes that judge flows.
+
+They are described to FastAPI like all others, but served before it looks for routes and dependencies, which
+takes as long as judging a flow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+from fastapi import APIRouter, Security
+from fastapi.security import APIKeyHeader, HTTPBearer
+from pydantic import TypeAdapter, ValidationError
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from inference_server.api_models import Invocations, Predictions, Problem, flows_request_body
+from inference_server.errors import RequestError, UnprocessableError, answer_problem
+from inference_server.predict import EXPLAINED_FLOWS
+from inference_server.request_body import read_body
+from inference_server.responses import OrjsonResponse
+from inference_server.service import Service
+
+DOCUMENTED: Final[dict[str, Any]] = {
+    "responses": {
+        401: {"model": Problem, "description": "No accepted API key"},
+        413: {"model": Problem, "description": "More than 10 MB, or 10,000 flows"},
+        422: {"model": Problem, "description": "No flow the model can judge; says why"},
+        503: {"model": Problem, "description": "No model serves yet, or the queue is full (Retry-After)"},
+    },
+    # For the document and its "Authorize" button; `KeyCheck` decides.
+    "dependencies": [
+        Security(APIKeyHeader(name="X-API-Key", auto_error=False)),
+        Security(HTTPBearer(auto_error=False)),
+    ],
+}
+
+
+def _parameter(name: str, place: str, kind: str, description: str) -> dict[str, Any]:
+    return {"name": name, "in": place, "schema": {"type": kind}, "description": description}
+
+
+DIALECT: Final = (
+    _parameter("x-flow-dialect", "header", "string", "who measured the flows"),
+    _parameter("dialect", "query", "string", "the same; wins over the header"),
+)
+EXPLAIN: Final = _parameter(
+    "explain", "query", "boolean", f"say which features moved each verdict; up to {EXPLAINED_FLOWS} flows"
+)
+_TRUTH: Final = TypeAdapter(bool)
+router = APIRouter()
+
+
+@router.post(
+    "/predict",
+    response_model=Predictions,
+    openapi_extra={"requestBody": flows_request_body(), "parameters": [*DIALECT, EXPLAIN]},
+    **DOCUMENTED,
+)
+async def predict(request: Request) -> Response:
+    """Judge a flow, a list or an MLflow envelope, measured in the model's dialect unless another is named."""
+    service = _service(request)
+    service.keys.check(request)
+    body = await read_body(request)
+    with service.metrics.prediction_latency.time():
+        answer = await service.predictor.predict(body, _dialect(request), explain=_explain(request))
+    return OrjsonResponse(answer)
+
+
+@router.post(
+    "/invocations",
+    response_model=Invocations,
+    openapi_extra={"requestBody": flows_request_body(), "parameters": [*DIALECT]},
+    **DOCUMENTED,
+)
+async def invocations(request: Request) -> Response:
+    """Judge what `POST /predict` judges, and answer as in MLflow's scoring protocol: class codes alone."""
+    service = _service(request)
+    service.keys.check(request)
+    body = await read_body(request)
+    with service.metrics.prediction_latency.time():
+        answer = await service.predictor.invoke(body, _dialect(request))
+    return OrjsonResponse(answer)
+
+
+ENDPOINTS: Final[dict[tuple[str, str], Callable[[Request], Awaitable[Response]]]] = {
+    ("POST", "/predict"): predict,
+    ("POST", "/invocations"): invocations,
+}
+
+
+class ScoringRoutes:
+    """Serves ENDPOINTS; every other request goes on to the application."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        endpoint = ENDPOINTS.get((scope["method"], scope["path"])) if scope["type"] == "http" else None
+        if endpoint is None:
+            await self._app(scope, receive, send)
+            return
+        request = Request(scope, receive)
+        try:
+            response = await endpoint(request)
+        except RequestError as error:
+            response = await answer_problem(request, error)
+        await response(scope, receive, send)
+
+
+def _service(request: Request) -> Service:
+    service: Service = request.app.state.service
+    return service
+
+
+def _dialect(request: Request) -> str | None:
+    """Return the dialect a request names, None when it names none."""
+    return _named(_asked(request, "dialect")) or _named(request.headers.get("x-flow-dialect"))
+
+
+def _explain(request: Request) -> bool:
+    try:
+        return _TRUTH.validate_python(_asked(request, "explain") or False)
+    except ValidationError as error:
+        raise UnprocessableError(f"explain: {error.errors()[0]['msg']}") from None
+
+
+def _asked(request: Request, name: str) -> str | None:
+    return request.query_params.get(name) if request.scope["query_string"] else None
+
+
+def _named(dialect: str | None) -> str | None:
+    return (dialect or "").strip().lower() or None
