@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any, Final
 
 import numpy as np
@@ -81,3 +83,33 @@ class Verdicts:
     def _explanations_of(self, rows: NDArray[Any] | slice) -> tuple[Explanation | None, ...]:
         assert self.explanations is not None
         return tuple(self.explanations[row] for row in np.arange(len(self))[rows].tolist())
+
+
+def concat_verdicts(parts: Sequence[Verdicts]) -> Verdicts:
+    """Join answers of one model.
+
+    Raises:
+        ValueError: there is none, or they are of different models or thresholds.
+    """
+    if not parts:
+        raise ValueError("no verdicts to join")
+    first = parts[0]
+    if len(parts) == 1:
+        return first
+    if any(_origin(part) != _origin(first) for part in parts):
+        raise ValueError("verdicts of different models cannot be joined")
+    explained = any(part.explanations is not None for part in parts)
+    return replace(
+        first,
+        code=np.concatenate([part.code for part in parts]),
+        p_attack=np.concatenate([part.p_attack for part in parts]),
+        p_label=np.concatenate([part.p_label for part in parts]),
+        insufficient=np.concatenate([part.insufficient for part in parts]),
+        explanations=tuple(chain.from_iterable(part.explanations or (None,) * len(part) for part in parts))
+        if explained
+        else None,
+    )
+
+
+def _origin(verdicts: Verdicts) -> tuple[str, str, str, float]:
+    return verdicts.model_name, verdicts.model_version, verdicts.schema_id, verdicts.threshold

@@ -12,7 +12,7 @@ from prometheus_client.registry import Collector
 from alerting.alert_stream import AlertStatus
 from alerting.flow_archive import FlowArchiveStatus
 from capture.status import InterfaceStatus
-from detection.worker import WorkerCounters
+from detection.worker_counters import WorkerCounters
 from flows.verdicts import BENIGN, INSUFFICIENT
 from inference_server.status import ServiceStatus, log_files
 

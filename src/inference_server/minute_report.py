@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Final, Self
 
-from detection.worker import WorkerCounters
+from detection.worker_counters import WorkerCounters
 from flows.verdicts import BENIGN, INSUFFICIENT
 from inference_server.status import ServiceStatus
 

@@ -9,7 +9,7 @@ from alerting.line_file import LineFileStatus
 from alerting.sink import SinkStatus
 from detection.scorer import Scorer
 from detection.watcher import ModelStatus
-from detection.worker import WorkerCounters
+from detection.worker_counters import WorkerCounters
 from inference_server.alerts import AlertsStatus
 from inference_server.live_capture import CaptureStatus
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import logging
 import queue
 import threading
+from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -12,7 +13,8 @@ import numpy as np
 import pytest
 
 from detection.scorer import ModelUnavailableError, Scorer
-from detection.worker import BATCH_FLOWS, ScoringWorker
+from detection.pace import FEWEST, MOST
+from detection.worker import ScoringWorker
 from flows.dialects import PYTHON
 from flows.schema import COMMON_NAMES, IMPROVED_NAMES
 from flows.table import FlowTable, concat_tables
@@ -44,6 +46,21 @@ class Sink:
     @property
     def flows(self) -> int:
         return sum(len(table) for table, _ in self.delivered)
+
+
+class FailingScorer(Scorer):
+    """Scores as another one, but for a call (by its number, from 1) or, with None, for every one."""
+
+    def __init__(self, scorer: Scorer, *, fails_at: int | None) -> None:
+        self.__dict__.update(scorer.__dict__)
+        self.fails_at = fails_at
+        self.calls = 0
+
+    def score(self, table: FlowTable) -> Verdicts:
+        self.calls += 1
+        if self.fails_at in (None, self.calls):
+            raise ArithmeticError(f"call {self.calls}")
+        return super().score(table)
 
 
 @contextmanager
@@ -96,13 +113,13 @@ def test_what_waits_is_joined_up_to_a_batch(scorer: Scorer) -> None:
         for _ in range(3):
             worker.hand_over(numbered(10))
         worker.hand_over(numbered(5, sensor="other"))
-        worker.hand_over(numbered(2 * BATCH_FLOWS + 9))
+        worker.hand_over(numbered(2 * MOST + 9))
         sink.go_on.set()
     sizes = [(table.sensor, len(table)) for table, _ in sink.delivered]
-    expected = [1, 30, 5, BATCH_FLOWS, BATCH_FLOWS, 9]
-    assert sizes == [("other" if size == 5 else "test", size) for size in expected]
+    assert sizes[:4] == [("test", 1), ("test", 30), ("other", 5), ("test", FEWEST)]
+    assert all(FEWEST <= size <= MOST for _, size in sizes[3:-1])
     parts = concat_tables(table for table, _ in sink.delivered[3:])
-    assert (parts.features == numbered(2 * BATCH_FLOWS + 9).features).all()
+    assert (parts.features == numbered(2 * MOST + 9).features).all()
 
 
 def test_what_does_not_fit_is_shed_and_counted(scorer: Scorer) -> None:
@@ -158,11 +175,11 @@ def test_stop_scores_what_waits(scorer: Scorer) -> None:
     with working(sink, scorer) as worker:
         worker.hand_over(numbered(1))
         assert sink.entered.wait(SECONDS)
-        worker.hand_over(numbered(3 * BATCH_FLOWS))
+        worker.hand_over(numbered(3 * MOST))
         answer = worker.submit(numbered(2))
         assert not worker.stop(0.01)
         sink.go_on.set()
-    assert sink.flows == 3 * BATCH_FLOWS + 1
+    assert sink.flows == 3 * MOST + 1
     assert len(answer.result(0)) == 2
     assert not worker.running
 
@@ -185,20 +202,23 @@ def test_each_request_gets_its_own_verdicts(scorer: Scorer) -> None:
     assert sink.flows == 1
 
 
-def test_requests_go_first(scorer: Scorer) -> None:
+def test_requests_go_first_and_then_turns_alternate(scorer: Scorer) -> None:
     sink = Sink()
     sink.go_on.clear()
     with working(sink, scorer) as worker:
         worker.hand_over(numbered(1))
         assert sink.entered.wait(SECONDS)
         for _ in range(3):
-            worker.hand_over(numbered(BATCH_FLOWS))
+            worker.hand_over(numbered(MOST))
         delivered_before: list[int] = []
-        answer = worker.submit(numbered(1))
-        answer.add_done_callback(lambda _: delivered_before.append(len(sink.delivered)))
+        for rows in (1, FEWEST, 1):
+            answer = worker.submit(numbered(rows))
+            answer.add_done_callback(lambda _: delivered_before.append(len(sink.delivered)))
         sink.go_on.set()
         answer.result(SECONDS)
-    assert delivered_before == [1]
+        wait_until(lambda: sink.flows == 3 * MOST + 1)
+    assert delivered_before == [1, 2, 3]
+    assert [len(table) for table, _ in sink.delivered[1:3]] == [FEWEST, FEWEST]
 
 
 def test_a_request_that_lacks_features_fails_alone(scorer: Scorer) -> None:
@@ -223,13 +243,165 @@ def test_requests_are_bounded_and_may_be_given_up(scorer: Scorer) -> None:
         worker.hand_over(numbered(1))
         assert sink.entered.wait(SECONDS)
         given_up: Future[Verdicts] = worker.submit(numbered(25))
-        with pytest.raises(queue.Full, match="25 flows wait to be scored"):
+        small = worker.submit(numbered(5))
+        with pytest.raises(queue.Full, match="30 flows wait to be scored"):
             worker.submit(numbered(1))
         assert given_up.cancel()
         sink.go_on.set()
-        wait_until(lambda: len(sink.delivered) == 1)
-        assert len(worker.submit(numbered(1)).result(SECONDS)) == 1
+        assert len(small.result(SECONDS)) == 5
+        assert len(worker.submit(numbered(6)).result(SECONDS)) == 6
+    assert worker.counters().requested == 11
+
+
+def test_a_large_request_is_scored_in_pieces_of_one_model(scorer: Scorer) -> None:
+    sink = Sink()
+    sink.go_on.clear()
+    table, rounds = numbered(20 * MOST), 30
+    with working(sink, scorer, capacity=200) as worker:
+        worker.hand_over(numbered(1))
+        assert sink.entered.wait(SECONDS)
+        large = worker.submit(table)
+        small = [worker.submit(numbered(3)) for _ in range(2)]
+        unfinished: list[bool] = []
+        small[1].add_done_callback(lambda _: unfinished.append(not large.done()))
+        sink.go_on.set()
+        versions = []
+        for number in range(rounds):
+            worker.scorer = make_scorer(version=str(number))
+            versions.append(worker.submit(numbered(2)).result(SECONDS).model_version)
+        verdicts = large.result(SECONDS)
+    assert versions == [str(number) for number in range(rounds)]
+    assert (verdicts.p_attack == scorer.score(table).p_attack).all()
+    assert unfinished == [True]
+    assert worker.counters().requested == len(table) + 6 + 2 * rounds
+
+
+def test_a_request_fails_whole_when_one_of_its_pieces_does(scorer: Scorer) -> None:
+    sink = Sink()
+    sink.go_on.clear()
+    with working(sink, scorer) as worker:
+        worker.hand_over(numbered(1))
+        assert sink.entered.wait(SECONDS)
+        broken = FailingScorer(scorer, fails_at=3)
+        worker.scorer = broken
+        answer = worker.submit(numbered(20 * MOST))
+        sink.go_on.set()
+        with pytest.raises(ArithmeticError, match="call 3"):
+            answer.result(SECONDS)
+        assert len(worker.submit(numbered(2)).result(SECONDS)) == 2
+    assert broken.calls == 4
+    assert worker.counters().restarts == 0
+
+
+def test_requests_are_answered_under_endless_captures(scorer: Scorer) -> None:
+    sink = Sink()
+    stop = threading.Event()
+    table = numbered(3000)
+
+    def capture() -> None:
+        while not stop.is_set():
+            worker.hand_over(table)
+
+    with working(sink, scorer) as worker:
+        thread = threading.Thread(target=capture)
+        thread.start()
+        wait_until(lambda: worker.counters().shed)
+        before = worker.counters().captured
+        waited: list[int] = []
+        for _ in range(50):
+            turns = len(sink.delivered)
+            assert len(worker.submit(numbered(2)).result(SECONDS)) == 2
+            waited.append(len(sink.delivered) - turns)
+        stop.set()
+        thread.join(SECONDS)
+        assert worker.counters().captured > before
+    # One turn may be under way, another end before this thread looks again.
+    assert sorted(waited)[len(waited) // 2] <= 3
+
+
+def test_captures_are_scored_under_endless_requests(scorer: Scorer) -> None:
+    sink = Sink()
+    stop = threading.Event()
+    answered: list[int] = []
+
+    def ask() -> None:
+        waiting: deque[Future[Verdicts]] = deque()
+        while not stop.is_set():
+            waiting.append(worker.submit(numbered(500)))
+            if len(waiting) > 10:
+                answered.append(len(waiting.popleft().result(SECONDS)))
+        for answer in waiting:
+            answer.result(SECONDS)
+
+    with working(sink, scorer) as worker:
+        threads = [threading.Thread(target=ask) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        wait_until(lambda: answered)
+        before = len(answered)
+        worker.hand_over(numbered(20 * FEWEST))
+        wait_until(lambda: sink.flows == 20 * FEWEST)
+        wait_until(lambda: len(answered) > before)
+        stop.set()
+        for thread in threads:
+            thread.join(SECONDS)
+    assert max(len(table) for table, _ in sink.delivered) <= MOST
+
+
+def test_requests_are_answered_while_captures_pause_after_a_failure(scorer: Scorer) -> None:
+    sink = Sink()
+    sink.failures = 1_000_000
+    with working(sink, scorer) as worker:
+        for _ in range(3):
+            worker.hand_over(numbered(2))
+            wait_until(lambda: worker.counters().waiting == 0)
+            assert len(worker.submit(numbered(2)).result(SECONDS)) == 2
+    assert worker.counters().failed == 6
+
+
+def test_a_challenger_scores_what_has_its_verdict(scorer: Scorer) -> None:
+    sink = Sink()
+    challenger = make_scorer(version="2").with_threshold(1.0)
+    with working(sink, scorer) as worker:
+        worker.challenger = challenger
+        worker.hand_over(typical_table([0, 5, 17]))
+        worker.submit(typical_table([5])).result(SECONDS)
+        wait_until(lambda: _compared(worker) == 4)
+        status = worker.challenger_status()
+        assert worker.challenger is challenger
+        worker.challenger = None
+        assert worker.challenger_status() is None
+    assert status is not None
+    assert (status.version, status.champion_version) == ("2", "1")
+    assert sum(status.disagreements.values()) == 3
+    assert {challenger for _, challenger in status.disagreements} == {"benign"}
     assert worker.counters().requested == 1
+
+
+def test_a_challenger_that_fails_harms_nothing(scorer: Scorer, caplog: pytest.LogCaptureFixture) -> None:
+    sink = Sink()
+    with working(sink, scorer) as worker:
+        worker.challenger = FailingScorer(make_scorer(version="2"), fails_at=None)
+        for rows in (3, 4):
+            worker.hand_over(numbered(rows))
+            assert len(worker.submit(numbered(1)).result(SECONDS)) == 1
+        wait_until(lambda: _skipped(worker).get("failed") == 9)
+        status = worker.challenger_status()
+    assert status is not None
+    assert (status.flows, status.error) == (0, "ArithmeticError: call 1")
+    assert worker.counters().restarts == 0
+    assert sink.flows == 7
+    assert caplog.text.count("the champion serves on") == 1
+
+
+def _compared(worker: ScoringWorker) -> int:
+    status = worker.challenger_status()
+    return status.flows if status else 0
+
+
+def _skipped(worker: ScoringWorker) -> dict[str, int]:
+    status = worker.challenger_status()
+    return status.skipped if status else {}
 
 
 def test_the_model_changes_between_two_batches(scorer: Scorer) -> None:

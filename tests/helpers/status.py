@@ -14,7 +14,7 @@ from alerting.sink import SinkStatus
 from capture.evidence import EvidenceStatus
 from capture.status import FrameCounters, InterfaceStatus, MeterCounters
 from detection.watcher import ModelStatus
-from detection.worker import WorkerCounters
+from detection.worker_counters import WorkerCounters
 from flows.archive_writer import ArchiveContents
 from inference_server.alerts import AlertsStatus
 from inference_server.live_capture import CaptureStatus
