@@ -33,4 +33,4 @@ class Pace:
         known = newest if self._seconds_per_flow is None else self._seconds_per_flow
         self._seconds_per_flow = known + _NEWEST_SHARE * (newest - known)
         fitting = TURN_SECONDS / max(self._seconds_per_flow, 1e-9)
-        self.flows = int(min(max(fitting, FEWEST), MOST))
+        self.flows = round(min(max(fitting, FEWEST), MOST))

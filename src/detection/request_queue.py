@@ -108,7 +108,7 @@ class RequestQueue:
         return batch
 
     def _weight(self, request: Request) -> int:
-        return min(len(request.table), self._capacity // 2)
+        return min(len(request.table), max(self._capacity // 2, 1))
 
     @staticmethod
     def _wanted(request: Request) -> bool:

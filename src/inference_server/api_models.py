@@ -66,8 +66,9 @@ class Health(BaseModel):
         "`registry`, or `cache` as long as the registry has not confirmed it; checked_at: the last look at "
         "the registry without a failure"
     )
-    challenger: dict[str, str] | None = Field(
-        description="name, version and dialect of the model of the alias `challenger`"
+    challenger: dict[str, Any] | None = Field(
+        description="name, version and dialect of the model of the alias `challenger`; under `compared` the "
+        "flows it scored in shadow and its disagreements with the model that serves"
     )
     capture: dict[str, Any] = Field(description="state and counters of each interface")
     scoring: dict[str, Any] = Field(description="the scoring thread")

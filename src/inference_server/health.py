@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from alerting.alert_stream import AlertStatus
 from capture.status import InterfaceStatus
+from detection.shadow import ShadowStatus
 from flows.dialects import PYTHON
 from inference_server.live_capture import CaptureStatus
 from inference_server.status import ServiceStatus, log_files
@@ -104,7 +105,7 @@ def health_body(status: ServiceStatus, silence_seconds: float) -> dict[str, Any]
     }
 
 
-def _challenger(status: ServiceStatus) -> dict[str, str] | None:
+def _challenger(status: ServiceStatus) -> dict[str, Any] | None:
     challenger = status.model.challenger
     if challenger is None:
         return None
@@ -112,6 +113,21 @@ def _challenger(status: ServiceStatus) -> dict[str, str] | None:
         "name": challenger.model_name,
         "version": challenger.model_version,
         "dialect": challenger.record.dialect,
+        "compared": status.shadow and _comparison(status.shadow),
+    }
+
+
+def _comparison(shadow: ShadowStatus) -> dict[str, Any]:
+    return {
+        "champion_version": shadow.champion_version,
+        "flows": shadow.flows,
+        "disagreements": [
+            {"champion": champion, "challenger": challenger, "flows": flows}
+            for (champion, challenger), flows in sorted(shadow.disagreements.items())
+        ],
+        "waiting": shadow.waiting,
+        "skipped": shadow.skipped,
+        "error": shadow.error,
     }
 
 

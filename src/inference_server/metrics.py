@@ -12,6 +12,7 @@ from prometheus_client.registry import Collector
 from alerting.alert_stream import AlertStatus
 from alerting.flow_archive import FlowArchiveStatus
 from capture.status import InterfaceStatus
+from detection.shadow import ShadowStatus
 from detection.worker_counters import WorkerCounters
 from flows.verdicts import BENIGN, INSUFFICIENT
 from inference_server.status import ServiceStatus, log_files
@@ -39,6 +40,9 @@ COUNTERS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "flows_scored": ("Flows of captures that were scored.", ()),
     "flows_shed": ("Flows of captures that were not scored.", ("reason",)),
     "requested_flows_scored": ("Flows of requests that were scored.", ()),
+    "challenger_flows": ("Flows a challenger was compared on since it, or the champion, changed.", ()),
+    "challenger_flows_skipped": ("Flows it was not compared on.", ("reason",)),
+    "challenger_disagreements": ("Flows with two different labels.", ("champion", "challenger")),
     "predictions": ("Verdicts, by who asked (sidecar, demo, api).", ("source", "result", "label")),
     "verdicts_unlogged": ("Verdicts that reached no log: the queue was full, or the sink failed.", ()),
     "attacks_unalerted": ("Attacks that no alert heard of: the queue was full, or the sink failed.", ()),
@@ -140,6 +144,8 @@ def _samples(status: ServiceStatus) -> Iterable[Sample]:
     for interface in status.capture.interfaces:
         yield from _capture_samples(interface)
     yield from _scoring_samples(status.scoring)
+    if status.shadow:
+        yield from _shadow_samples(status.shadow)
     sink = status.sink
     yield "model_loaded", (), float(status.scorer is not None)
     yield "model_from_cache", (), float(status.model.source == "cache")
@@ -207,6 +213,14 @@ def _scoring_samples(counters: WorkerCounters) -> Iterable[Sample]:
     for reason, flows in counters.refused.items():
         yield "flows_shed", (f"model refused {reason}",), flows
     yield "requested_flows_scored", (), counters.requested
+
+
+def _shadow_samples(shadow: ShadowStatus) -> Iterable[Sample]:
+    yield "challenger_flows", (), shadow.flows
+    for reason, flows in shadow.skipped.items():
+        yield "challenger_flows_skipped", (reason,), flows
+    for labels, flows in shadow.disagreements.items():
+        yield "challenger_disagreements", labels, flows
 
 
 def _capture_samples(status: InterfaceStatus) -> Iterable[Sample]:

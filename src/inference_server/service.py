@@ -90,6 +90,7 @@ class Service:
             capture=self.capture.status(),
             scoring=self.worker.counters(),
             scoring_running=self.worker.running,
+            shadow=self.worker.challenger_status(),
             sink=self.sink.status(),
             archive=self.archive.status(),
             alerts=self.alerts.status(),
@@ -112,7 +113,7 @@ class Service:
             self.archive.put(table, verdicts)
 
     def _shadow(self, challenger: Scorer | None) -> None:
-        """Nothing is scored in the challenger's shadow."""
+        self.worker.challenger = challenger
 
     def _serve(self, scorer: Scorer) -> None:
         first = self.worker.scorer is None

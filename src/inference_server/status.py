@@ -8,6 +8,7 @@ from alerting.flow_archive import FlowArchiveStatus
 from alerting.line_file import LineFileStatus
 from alerting.sink import SinkStatus
 from detection.scorer import Scorer
+from detection.shadow import ShadowStatus
 from detection.watcher import ModelStatus
 from detection.worker_counters import WorkerCounters
 from inference_server.alerts import AlertsStatus
@@ -24,6 +25,7 @@ class ServiceStatus:
         capture: live capture.
         scoring: the scoring thread's counters.
         scoring_running: that thread is alive.
+        shadow: how the challenger compares with the model that serves, None without one.
         archive: the thread that archives captured flows.
         sink: the thread that writes logs and feeds the alerts.
         alerts: what became of attack verdicts.
@@ -35,6 +37,7 @@ class ServiceStatus:
     capture: CaptureStatus
     scoring: WorkerCounters
     scoring_running: bool
+    shadow: ShadowStatus | None
     sink: SinkStatus
     archive: FlowArchiveStatus
     alerts: AlertsStatus

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from detection.scorer import ModelUnavailableError, Scorer
 from detection.pace import FEWEST, MOST
+from detection.scorer import ModelUnavailableError, Scorer
 from detection.worker import ScoringWorker
 from flows.dialects import PYTHON
 from flows.schema import COMMON_NAMES, IMPROVED_NAMES
@@ -388,7 +388,9 @@ def test_a_challenger_that_fails_harms_nothing(scorer: Scorer, caplog: pytest.Lo
         wait_until(lambda: _skipped(worker).get("failed") == 9)
         status = worker.challenger_status()
     assert status is not None
-    assert (status.flows, status.error) == (0, "ArithmeticError: call 1")
+    assert status.flows == 0
+    assert status.error
+    assert status.error.startswith("ArithmeticError: call ")
     assert worker.counters().restarts == 0
     assert sink.flows == 7
     assert caplog.text.count("the champion serves on") == 1

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 from flows.explanations import Explanation
+from flows.verdicts import concat_verdicts
 from helpers.flows import flow_table, verdicts_for
 
 
@@ -33,3 +36,26 @@ def test_explanations_stay_with_their_rows(rows):
     taken = verdicts_for(flow_table(3), explanations=explanations).take(rows)
     assert taken.explanations == tuple(explanations[row] for row in np.arange(3)[rows].tolist())
     assert verdicts_for(flow_table(3)).take(rows).explanations is None
+
+
+def test_joined_parts_are_the_whole() -> None:
+    verdicts = verdicts_for(flow_table(5), [0, 5, 17, 5, 0], explanations=(None,) * 5)
+    joined = concat_verdicts(
+        [verdicts.take(slice(2)), verdicts.take(slice(2, 2)), verdicts.take(slice(2, 5))]
+    )
+    for name in ("code", "p_attack", "p_label", "insufficient"):
+        assert (getattr(joined, name) == getattr(verdicts, name)).all()
+    assert joined.explanations == verdicts.explanations
+    assert concat_verdicts([verdicts]) is verdicts
+
+
+@pytest.mark.parametrize("others", [{"model_version": "8"}, {"threshold": 0.6}])
+def test_answers_of_two_models_are_not_joined(others: dict[str, Any]) -> None:
+    table = flow_table(1)
+    with pytest.raises(ValueError, match="different models"):
+        concat_verdicts([verdicts_for(table), verdicts_for(table, **others)])
+
+
+def test_no_verdicts_are_not_joined() -> None:
+    with pytest.raises(ValueError, match="no verdicts"):
+        concat_verdicts([])

@@ -117,6 +117,7 @@ def make_status(scorer: Any, **changes: Any) -> ServiceStatus:
         capture=CaptureStatus(enabled=True, error=None, interfaces=(INTERFACE,)),
         scoring=WORKER,
         scoring_running=True,
+        shadow=None,
         sink=SINK,
         archive=ARCHIVE,
         alerts=ALERTS,

@@ -9,6 +9,7 @@ import pytest
 from alerting.line_file import LineFileStatus
 from alerting.rules_file import RulesStatus
 from capture.status import FrameCounters
+from detection.shadow import ShadowStatus
 from detection.watcher import ModelStatus
 from flows.schema import COMMON_NAMES
 from helpers.models import make_record, make_scorer
@@ -126,14 +127,27 @@ def test_what_the_registry_says_is_shown() -> None:
         challenger_error="version 3 is not usable: it is not whole",
         checked_at=1_767_603_600.0,
     )
-    body = health_body(make_status(SCORER, model=model), 300)
+    shadow = ShadowStatus("ml-ids", "2", "1", 90, {("benign", "Portscan"): 3}, 5, {"busy": 7}, None)
+    body = health_body(make_status(SCORER, model=model, shadow=shadow), 300)
     Health.model_validate(orjson.loads(orjson.dumps(body)))
     assert body["reasons"] == [
         "registry http://r cannot be used (refused): check it; serving version 1 from the cache",
         "challenger: version 3 is not usable: it is not whole",
     ]
     assert (body["model"]["source"], body["model"]["checked_at"]) == ("cache", "2026-01-05T09:00:00+00:00")
-    assert body["challenger"] == {"name": "ml-ids", "version": "2", "dialect": "improved"}
+    assert body["challenger"] == {
+        "name": "ml-ids",
+        "version": "2",
+        "dialect": "improved",
+        "compared": {
+            "champion_version": "1",
+            "flows": 90,
+            "disagreements": [{"champion": "benign", "challenger": "Portscan", "flows": 3}],
+            "waiting": 5,
+            "skipped": {"busy": 7},
+            "error": None,
+        },
+    }
     assert missing_for_ready(make_status(SCORER, model=model)) == []
 
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from detection.shadow import ShadowStatus
 from detection.watcher import ModelStatus
 from helpers.models import make_scorer
 from helpers.status import make_status
@@ -74,6 +75,15 @@ def test_identities_hold() -> None:
     assert total("flows_handed_over_total") == sum(
         map(total, ("flows_scored_total", "flows_shed_total", "scoring_queue_flows"))
     )
+
+
+def test_a_challenger_is_counted_by_both_labels() -> None:
+    shadow = ShadowStatus("ml-ids", "2", "1", 90, {("benign", "Portscan"): 3}, 5, {"busy": 7}, None)
+    samples = _samples(Metrics(lambda: make_status(make_scorer(), shadow=shadow)))
+    assert samples["mlids_challenger_flows_total", ()] == 90
+    labels = (("challenger", "Portscan"), ("champion", "benign"))
+    assert samples["mlids_challenger_disagreements_total", labels] == 3
+    assert samples["mlids_challenger_flows_skipped_total", (("reason", "busy"),)] == 7
 
 
 def test_without_a_model_there_is_no_model_info() -> None:
