@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -39,7 +40,6 @@ _ROW_FIELDS: Final = (
     pa.field("provisional", pa.bool_()),
 )
 _END_COLUMN: Final = [field.name for field in _ROW_FIELDS].index("end")
-_REASONS: Final = pa.array([reason.name.lower() for reason in EndReason], pa.string())
 
 
 class ParquetFlowWriter:
@@ -262,7 +262,7 @@ def _rows(table: FlowTable) -> pa.Table:
         pa.array(table.protocol, mask=table.protocol == UNKNOWN_PROTOCOL),
         _times(table.start_us),
         _times(table.end_us),
-        _REASONS.take(pa.array(table.end_reason)),
+        _reasons().take(pa.array(table.end_reason)),
         pa.array(table.provisional),
     ]
     fields = list(_ROW_FIELDS)
@@ -339,7 +339,7 @@ def _own_table(rows: pa.Table, described: dict[str, Any], where: str) -> FlowTab
         protocol=pc.fill_null(column("protocol"), UNKNOWN_PROTOCOL).to_numpy(),
         start_us=pc.fill_null(column("start").cast(pa.int64()), UNKNOWN_TIME).to_numpy(),
         end_us=pc.fill_null(column("end").cast(pa.int64()), UNKNOWN_TIME).to_numpy(),
-        end_reason=pc.index_in(column("end_reason"), _REASONS).to_numpy().astype(np.uint8),
+        end_reason=pc.index_in(column("end_reason"), _reasons()).to_numpy().astype(np.uint8),
         provisional=column("provisional").to_numpy(zero_copy_only=False),
         extras={name: _extra_values(column(title)) for name, title in described["extras"].items()},
     )
@@ -350,3 +350,9 @@ def _extra_values(array: pa.Array) -> NDArray[Any]:
         return np.array([*array.to_pylist(), None], dtype=object)[:-1]
     values: NDArray[Any] = array.to_numpy(zero_copy_only=False)
     return values
+
+
+@cache
+def _reasons() -> pa.Array:
+    # Not made on import: Arrow's first array imports pandas where that is installed.
+    return pa.array([reason.name.lower() for reason in EndReason], pa.string())

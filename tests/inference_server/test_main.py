@@ -2,16 +2,15 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import orjson
-import pytest
 
 from helpers.models import typical_flow
-from helpers.registry import make_registry
 
 TRAINING = ("sklearn", "skops", "joblib", "matplotlib", "catboost", "flask", "mlflow.sklearn", "training")
 BY_MLFLOW = ("mlflow", "pandas")
@@ -57,9 +56,11 @@ def served(state: Path, logs: Path) -> list[Any]:
 
 
 def test_the_cached_model_serves_before_mlflow_is_imported_and_never_needs_what_trains(
-    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+    tmp_path: Path, champion_state: Path
 ) -> None:
-    state = make_registry(tmp_path / "state", tmp_path_factory.mktemp("package"))
+    state = tmp_path / "state"
+    state.mkdir()
+    shutil.copy(champion_state / "mlflow.db", state)
     _, source, _, imported, _ = served(state, tmp_path / "logs")
     assert (source, imported) == ("registry", list(BY_MLFLOW))
     at_ready, source, answer, imported, source_then = served(state, tmp_path / "logs")

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -12,10 +13,8 @@ import httpx
 import pytest
 from typer.testing import CliRunner
 
-from detection.mlflow_client import embedded_uri
 from helpers.command import running
 from helpers.models import typical_flow
-from helpers.registry import make_registry
 from helpers.server import wait_until
 from inference_server.cli import app
 
@@ -79,15 +78,15 @@ def test_the_first_start_shows_attacks(tmp_path: Path) -> None:
     assert "registered the starter model as ml-ids version 1, @champion" in service.output.read_text()
 
 
-def test_a_restart_without_the_registry_serves_the_cached_model(
-    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    registry = make_registry(tmp_path / "registry", tmp_path_factory.mktemp("package"))
-    environment = NO_CAPTURE | {"MLFLOW_TRACKING_URI": embedded_uri(registry)}
+def test_a_restart_without_the_registry_serves_the_cached_model(tmp_path: Path, champion_state: Path) -> None:
+    database = tmp_path / "own.db"
+    shutil.copy(champion_state / "mlflow.db", database)
+    registry = f"sqlite:///{database}"
+    environment = NO_CAPTURE | {"MLFLOW_TRACKING_URI": registry}
     with running(["ml-ids", "serve", "--port", "0"], tmp_path, **environment) as service:
         wait_until(service.ready)
         wait_until((tmp_path / "var" / "model-cache" / "current.json").exists)
-    registry.rename(tmp_path / "elsewhere")
+    database.write_text("no database, but text")
     with running(["ml-ids", "serve", "--port", "0"], tmp_path, **environment) as service:
         wait_until(service.ready)
         answer = httpx.post(f"{service.url}/predict", json=typical_flow(5), timeout=60).json()
@@ -96,7 +95,7 @@ def test_a_restart_without_the_registry_serves_the_cached_model(
         health = httpx.get(f"{service.url}/health").json()
     (reason,) = health["reasons"]
     assert health["status"] == "degraded"
-    assert reason.startswith(f"registry {embedded_uri(registry)} cannot be used (")
+    assert reason.startswith(f"registry {registry} cannot be used (")
     assert reason.endswith("; serving version 1 from the cache")
 
 
