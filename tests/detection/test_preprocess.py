@@ -1,12 +1,21 @@
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import numpy as np
-from hypothesis import given
+import pytest
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
+from detection import scorer
 from detection.preprocess import clean
 from detection.record import Preprocessing
+from helpers.models import make_scorer, typical_table
+from training import starter
+
+ROOT = Path(__file__).resolve().parents[2]
 
 RULES = Preprocessing(nan=7.0, infinity=9.0, minimum=0.0, maximum=1e6)
 
@@ -23,6 +32,7 @@ def test_leaves_its_input_alone() -> None:
     assert raw[0, 1] == -1.0
 
 
+@settings(deadline=None)
 @given(arrays(np.float64, array_shapes(max_dims=2, min_side=0), elements=st.floats()))
 def test_is_finite_and_in_range_whatever_comes(raw: np.ndarray) -> None:
     cleaned = clean(raw, RULES)
@@ -30,3 +40,23 @@ def test_is_finite_and_in_range_whatever_comes(raw: np.ndarray) -> None:
     assert ((cleaned >= RULES.minimum) & (cleaned <= RULES.maximum)).all()
     usual = (raw >= RULES.minimum) & (raw <= RULES.maximum)
     assert (cleaned[usual] == raw[usual]).all()
+
+
+def test_training_and_serving_run_the_same_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert starter.clean is scorer.clean is clean
+    seen: list[np.ndarray] = []
+
+    def noting(features: np.ndarray, rules: Preprocessing) -> np.ndarray:
+        seen.append(features)
+        return clean(features, rules)
+
+    monkeypatch.setattr(scorer, "clean", noting)
+    make_scorer().score(typical_table([5]))
+    assert [features.shape for features in seen] == [(1, 76)]
+
+
+def test_no_other_module_repairs_features() -> None:
+    repairs = re.compile(r"nan_to_num|np\.clip\b|\.fillna\(|SimpleImputer")
+    rooms = [ROOT / "src" / room for room in ("detection", "training", "inference_server")]
+    modules = [module for room in rooms for module in room.rglob("*.py")]
+    assert [module.name for module in modules if repairs.search(module.read_text())] == []
