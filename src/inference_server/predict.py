@@ -90,7 +90,11 @@ class Predictor:
                 f"explain: at most {EXPLAINED_FLOWS} flows a request are explained, these are "
                 f"{len(parsed.table)}: send fewer, or leave explain out"
             )
-        verdicts = await self._score(parsed.table)
+        try:
+            verdicts = await self._score(parsed.table)
+        except KeyError:
+            # Another model took over meanwhile, and reads other features.
+            verdicts = await asyncio.to_thread(scorer.score, parsed.table)
         if explain:
             verdicts = await asyncio.to_thread(_explained, parsed.table, verdicts, scorer)
         self._sink.put(parsed.table, verdicts, SOURCE)

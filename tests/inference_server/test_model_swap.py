@@ -18,7 +18,7 @@ from detection.registration import register_package
 from flows.schema import COMMON_NAMES
 from flows.table import FlowTable
 from flows.verdicts import Verdicts
-from helpers.models import made_up_flows, make_package
+from helpers.models import made_up_flows, make_package, make_record
 from helpers.server import serving, wait_until
 from inference_server.main import create_app
 from inference_server.settings import load_settings
@@ -34,8 +34,12 @@ BODY = [dict(zip(COMMON_NAMES, row, strict=True)) for row in FLOWS.tolist()]
 
 @pytest.fixture(scope="module")
 def packages(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """One model a version; each gives the rows probabilities of its own."""
-    return [make_package(tmp_path_factory.mktemp("package"), seed=int(version)) for version in VERSIONS]
+    """One model a version, the last of fewer features; each gives the rows probabilities of its own."""
+    few = make_record(names=COMMON_NAMES[:40])
+    return [
+        make_package(tmp_path_factory.mktemp("package"), few if version == "3" else None, seed=int(version))
+        for version in VERSIONS
+    ]
 
 
 @pytest.fixture(scope="module")
