@@ -7,9 +7,10 @@ from collections.abc import Callable
 from detection.model_cache import ModelCache
 from detection.model_uri import parse_model_uri
 from detection.registry import Registry, open_champion
-from detection.scorer import Scorer
+from detection.scorer import ModelUnavailableError, Scorer
 from detection.watcher import ModelWatcher
-from inference_server.settings import Settings
+from inference_server.operating_threshold import threshold_in_force
+from inference_server.settings import Settings, export_library_variables
 
 
 def configured_champion(settings: Settings) -> Scorer:
@@ -25,6 +26,20 @@ def configured_champion(settings: Settings) -> Scorer:
         register_starter=settings.register_starter,
         allow_pickle=settings.allow_pickle_models,
     )
+
+
+def champion_for_commands(settings: Settings) -> Scorer:
+    """Return the model that would serve, at the threshold that would be in force.
+
+    Raises:
+        ValueError: there is none; the message says why and what to do.
+    """
+    export_library_variables()
+    try:
+        scorer = configured_champion(settings)
+    except ModelUnavailableError as error:
+        raise ValueError(str(error)) from None
+    return scorer.with_threshold(threshold_in_force(settings, scorer).value)
 
 
 def configured_registry(settings: Settings) -> Registry:

@@ -92,6 +92,8 @@ def health_body(status: ServiceStatus, silence_seconds: float) -> dict[str, Any]
             "schema_id": scorer.record.schema_id,
             "threshold": scorer.threshold,
             "record_threshold": scorer.record.threshold,
+            "threshold_source": status.threshold and status.threshold.source,
+            "threshold_note": status.threshold and status.threshold.note,
             "features": list(scorer.record.features),
             "source": status.model.source,
             "checked_at": _utc(status.model.checked_at),

@@ -78,6 +78,7 @@ GAUGES: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "alerts_open": ("Alerts that are open.", ()),
     "alerts_open_capacity": ("How many may be; one more closes the oldest.", ()),
     "alert_rules_current": ("1 when the rules file is in use as it is.", ()),
+    "operating_threshold": ("The operating threshold in force.", ()),
     "model_loaded": ("1 when a model serves.", ()),
     "model_from_cache": ("1 when the registry has not confirmed the model that serves.", ()),
     "model_checked_timestamp_seconds": ("Unix time of the last check of the registry that was well.", ()),
@@ -147,6 +148,8 @@ def _samples(status: ServiceStatus) -> Iterable[Sample]:
     if status.shadow:
         yield from _shadow_samples(status.shadow)
     sink = status.sink
+    if status.threshold is not None:
+        yield "operating_threshold", (), status.threshold.value
     yield "model_loaded", (), float(status.scorer is not None)
     yield "model_from_cache", (), float(status.model.source == "cache")
     if status.model.checked_at is not None:

@@ -23,6 +23,7 @@ from inference_server.health import health_body, missing_for_ready
 from inference_server.live_capture import LiveCapture, captured_dialect
 from inference_server.metrics import Metrics
 from inference_server.minute_report import MinuteReport
+from inference_server.operating_threshold import OperatingThreshold
 from inference_server.predict import Predictor
 from inference_server.settings import Settings
 from inference_server.status import ServiceStatus
@@ -47,6 +48,7 @@ class Service:
         self.sink = Sink(log, self.alerts.stream)
         # Choosing an extractor of another dialect is the consent to score its flows.
         self.worker = ScoringWorker(self._scored, also_scored={captured_dialect(settings)} - {IMPROVED})
+        self.threshold = OperatingThreshold(settings, self._score_with)
         self.watcher = configured_watcher(settings, self._serve, self._shadow)
         self.capture = LiveCapture(settings, self.worker.hand_over)
         self.demo = demo.Demo(settings, self.worker)
@@ -65,6 +67,7 @@ class Service:
         self.worker.start()
         logger.info("loading %s", self.settings.mlflow_model_name)
         self.watcher.start()
+        self.threshold.start()
         self.capture.start()
         self.report.start()
 
@@ -72,6 +75,7 @@ class Service:
         """Stop from the source to the end, so that open flows still reach the logs."""
         deadline = time.monotonic() + seconds
         self.watcher.stop()
+        self.threshold.stop()
         self.demo.stop()
         self.report.stop()
         self.capture.stop(seconds / 2)
@@ -94,6 +98,7 @@ class Service:
             sink=self.sink.status(),
             archive=self.archive.status(),
             alerts=self.alerts.status(),
+            threshold=self.threshold.status(),
             application_log=self.application_log.status(),
         )
 
@@ -115,9 +120,12 @@ class Service:
     def _shadow(self, challenger: Scorer | None) -> None:
         self.worker.challenger = challenger
 
+    def _score_with(self, scorer: Scorer) -> None:
+        self.worker.scorer = scorer
+
     def _serve(self, scorer: Scorer) -> None:
         first = self.worker.scorer is None
-        self.worker.scorer = scorer
+        self.threshold.champion(scorer)
         if first:
             self._say_started(scorer)
             self.demo.start()

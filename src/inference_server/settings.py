@@ -106,6 +106,13 @@ class Settings(BaseSettings):
         description="flows kept at once on an interface, 640 bytes each, at least 1024; when full, long "
         "silent ones end early",
     )
+    detection_threshold: float | None = Field(
+        None,
+        gt=0,
+        le=1,
+        description="a flow is called an attack from this 1 - P(benign) on, above 0, at most 1; unset: what "
+        "`ml-ids calibrate --apply` found for this version of the model, else the model's own",
+    )
     flow_archive_gb: float = Field(
         1.0,
         ge=0,
@@ -207,6 +214,11 @@ class Settings(BaseSettings):
     def tools_dir(self) -> Path:
         """Where programs that are not part of the project are installed."""
         return self.state_dir / "tools"
+
+    @property
+    def threshold_file(self) -> Path:
+        """Where an applied operating threshold is."""
+        return self.state_dir / "threshold.json"
 
     @property
     def flows_dir(self) -> Path:

@@ -13,6 +13,7 @@ from detection.watcher import ModelStatus
 from detection.worker_counters import WorkerCounters
 from inference_server.alerts import AlertsStatus
 from inference_server.live_capture import CaptureStatus
+from inference_server.operating_threshold import ThresholdInForce
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,7 @@ class ServiceStatus:
         archive: the thread that archives captured flows.
         sink: the thread that writes logs and feeds the alerts.
         alerts: what became of attack verdicts.
+        threshold: the operating threshold, None before there is a model.
         application_log: LOG_DIR/application.log.
     """
 
@@ -41,6 +43,7 @@ class ServiceStatus:
     sink: SinkStatus
     archive: FlowArchiveStatus
     alerts: AlertsStatus
+    threshold: ThresholdInForce | None
     application_log: LineFileStatus
 
 

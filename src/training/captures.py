@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from capture.files import read_capture
+from detection.calibration import lowest_threshold
 from detection.scorer import Scorer
 
 SUFFIXES: Final = (".pcap", ".pcapng", ".cap")
-THRESHOLD_DIGITS: Final = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,16 +112,8 @@ def operating_threshold(benign: Sequence[CaptureScores], share: float) -> float:
     Raises:
         ValueError: no threshold up to 1 does.
     """
-    scores = np.sort(np.concatenate([capture.p_attack for capture in benign]))
-    allowed = math.floor(share * len(scores))
-    unit = 10.0**-THRESHOLD_DIGITS
-    highest_passed = float(scores[-1 - allowed])
-    threshold = round(math.ceil(highest_passed / unit) * unit, THRESHOLD_DIGITS)
-    if threshold <= highest_passed:
-        threshold = round(threshold + unit, THRESHOLD_DIGITS)
-    if threshold > 1:
-        raise ValueError(f"no threshold flags at most {share:.2%} of the benign flows: the model is no use")
-    return threshold
+    scores = np.concatenate([capture.p_attack for capture in benign])
+    return lowest_threshold(scores, math.floor(share * len(scores)))
 
 
 def figures(captures: Sequence[CaptureScores], threshold: float) -> CaptureFigures:

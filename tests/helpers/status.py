@@ -18,6 +18,7 @@ from detection.worker_counters import WorkerCounters
 from flows.archive_writer import ArchiveContents
 from inference_server.alerts import AlertsStatus
 from inference_server.live_capture import CaptureStatus
+from inference_server.operating_threshold import ThresholdInForce
 from inference_server.status import ServiceStatus
 
 COUNTERS = MeterCounters(
@@ -121,6 +122,7 @@ def make_status(scorer: Any, **changes: Any) -> ServiceStatus:
         sink=SINK,
         archive=ARCHIVE,
         alerts=ALERTS,
+        threshold=scorer and ThresholdInForce(scorer.threshold, "model"),
         application_log=LineFileStatus("application.log", 5, 0, None),
     )
     return replace(well, **changes)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from inference_server.cli.calibrate import calibrate
 from inference_server.cli.check_config import check_config
 from inference_server.cli.compare_extractors import compare_extractors
 from inference_server.cli.meter import meter
@@ -21,6 +22,7 @@ app = typer.Typer(
 app.command()(serve)
 app.command()(meter)
 app.command()(score)
+app.command()(calibrate)
 app.command()(check_config)
 app.command()(setup_extractor)
 app.command()(compare_extractors)

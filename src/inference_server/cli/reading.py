@@ -86,6 +86,7 @@ class ReadingBar:
         self.packets = 0
         self.ignored: Counter[str] = Counter()
         self._bytes_before = 0
+        self._sizes = {path: _size(path) for path in inputs}
         self._started = 0.0
         self._progress = Progress(
             TextColumn("{task.description}"),
@@ -97,7 +98,7 @@ class ReadingBar:
             transient=True,
             disable=not errors.is_terminal,
         )
-        total = sum(path.stat().st_size for path in inputs)
+        total = sum(_size(path) for path in inputs)
         self._task = self._progress.add_task("", total=total, rate="")
 
     def __enter__(self) -> Self:
@@ -161,7 +162,7 @@ class ReadingBar:
 
     def finish(self, path: Path) -> None:
         """Count an input as read."""
-        self._bytes_before += path.stat().st_size
+        self._bytes_before += self._sizes[path]
         self.advance(path, 0)
 
     def warn(self, message: str) -> None:
@@ -172,6 +173,13 @@ class ReadingBar:
         """Return the packets so far and those that joined no flow, in words."""
         reasons = ", ".join(f"{count:,} {reason}" for reason, count in self.ignored.items() if count)
         return f"{self.packets:,} packets" + (f" (ignored: {reasons})" if reasons else "")
+
+
+def _size(path: Path) -> int:
+    """Return the bytes of a file, or of all files of a directory."""
+    if not path.is_dir():
+        return path.stat().st_size
+    return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
 
 
 def ahead(tables: Iterator[FlowTable]) -> Iterator[FlowTable]:

@@ -13,44 +13,48 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from detection.scorer import ModelUnavailableError, Scorer
-from flows.csv_files import read_csv
-from flows.parquet_files import read_parquet
+from detection.scorer import Scorer
 from flows.table import FlowTable
 from flows.verdicts import Verdicts
-from inference_server.champion import configured_champion
+from inference_server.champion import champion_for_commands
+from inference_server.cli.inputs import LAST_HELP, Inputs, chosen_inputs
 from inference_server.cli.reading import ReadingBar, ahead, one_line_errors, output_format, whole_file
 from inference_server.cli.verdict_files import open_verdict_file
-from inference_server.settings import export_library_variables, load_settings
+from inference_server.settings import load_settings
 
 FORMATS: Final = (".parquet", ".csv", ".jsonl")
 ROWS_AT_ONCE: Final = 1 << 14
 
 
 def score(
-    inputs: Annotated[
-        list[Path],
-        typer.Argument(
-            metavar="CAPTURE_OR_FLOWS...", help="pcap, pcapng, .parquet, .csv, .csv.gz or .csv.xz"
-        ),
-    ],
     output: Annotated[Path, typer.Option("--output", "-o", help="the verdicts, .parquet, .csv or .jsonl")],
+    inputs: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="[CAPTURE_OR_FLOWS...]",
+            help="pcap, pcapng, .parquet, .csv, .csv.gz, .csv.xz, or the directory of an archive; this "
+            "sensor's own archive when only --last is given",
+        ),
+    ] = None,
+    last: Annotated[str | None, typer.Option(metavar="TIME", help=LAST_HELP)] = None,
     explain: Annotated[
         bool, typer.Option("--explain", help="say which features moved each attack's verdict; .jsonl only")
     ] = False,
 ) -> None:
     """Score captures or files of flows with the model that would serve; one row a flow."""
     with one_line_errors():
-        if output_format(output, inputs, FORMATS) != ".jsonl" and explain:
+        settings = load_settings()
+        chosen = chosen_inputs(inputs, last, settings)
+        if output_format(output, chosen.paths, FORMATS) != ".jsonl" and explain:
             raise ValueError(f"{output}: --explain needs an output whose name ends in .jsonl")
-        scorer = _champion()
+        scorer = champion_for_commands(settings)
         labels: Counter[str] = Counter()
         with (
-            ReadingBar(inputs) as bar,
+            ReadingBar(chosen.paths) as bar,
             whole_file(output) as unfinished,
             open_verdict_file(unfinished) as file,
         ):
-            for table in ahead(_tables(bar, inputs, scorer)):
+            for table in ahead(_tables(bar, chosen, scorer)):
                 verdicts = scorer.score(table)
                 labels.update(verdicts.labels().tolist())
                 file.write(table, _with_explanations(scorer, table, verdicts) if explain else verdicts)
@@ -62,34 +66,12 @@ def score(
         typer.echo(f"{output}: {read}; {model}")
 
 
-def _champion() -> Scorer:
-    settings = load_settings()
-    export_library_variables()
-    try:
-        return configured_champion(settings)
-    except ModelUnavailableError as error:
-        raise ValueError(str(error)) from None
-
-
-def _tables(bar: ReadingBar, inputs: list[Path], scorer: Scorer) -> Iterator[FlowTable]:
+def _tables(bar: ReadingBar, inputs: Inputs, scorer: Scorer) -> Iterator[FlowTable]:
     """Yield the flows of all inputs in small tables whose interface is the input's path."""
-    for path in inputs:
-        for table in _flows(bar, path):
-            _check(path, table, scorer)
-            for start in range(0, len(table), ROWS_AT_ONCE):
-                yield replace(table.take(slice(start, start + ROWS_AT_ONCE)), interface=str(path))
-
-
-def _flows(bar: ReadingBar, path: Path) -> Iterator[FlowTable]:
-    suffixes = [suffix.lower() for suffix in path.suffixes]
-    if ".csv" in suffixes[-2:]:
-        yield read_csv(path)
-    elif suffixes[-1:] == [".parquet"]:
-        yield read_parquet(path)
-    else:
-        yield from bar.capture(path)
-        return
-    bar.finish(path)
+    for path, table in inputs.tables(bar):
+        _check(path, table, scorer)
+        for start in range(0, len(table), ROWS_AT_ONCE):
+            yield replace(table.take(slice(start, start + ROWS_AT_ONCE)), interface=str(path))
 
 
 def _with_explanations(scorer: Scorer, table: FlowTable, verdicts: Verdicts) -> Verdicts:

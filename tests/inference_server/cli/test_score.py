@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from capture.files import read_capture
 from detection.package import load_package
 from detection.registry import open_champion
+from flows.archive_writer import ArchiveWriter
 from flows.csv_files import write_csv
 from flows.parquet_files import write_parquet
 from flows.table import concat_tables
@@ -127,6 +128,22 @@ def test_captures_and_flow_files_in_one_run(tmp_path: Path) -> None:
     assert list(by_input) == ["flows.parquet", "demo.pcap", "flows.csv"]
     assert by_input["flows.parquet"] == ["benign", "DoS Hulk", "Portscan"]
     assert by_input["flows.csv"] == ["DoS Hulk", "DoS Hulk"]
+
+
+def test_an_archive_is_an_input(tmp_path: Path) -> None:
+    writer = ArchiveWriter(tmp_path / "flows", 10**9)
+    for hour in ("2026-11-21T10", "2026-11-21T11"):
+        writer.write(typical_table([0, 5, 17]), hour)
+        writer.finish(hour)
+    (tmp_path / "flows" / "2026-11-21T12").mkdir()
+    (tmp_path / "flows" / "2026-11-21T12" / "0001.parquet").write_bytes(b"torn")
+    result = run(tmp_path / "flows", "-o", tmp_path / "verdicts.parquet")
+    assert result.exit_code == 0, result.output
+    assert "0001.parquet: not a Parquet file" in result.stderr
+    assert (
+        list(pd.read_parquet(tmp_path / "verdicts.parquet")["label"])
+        == ["benign", "DoS Hulk", "Portscan"] * 2
+    )
 
 
 def test_summary_counts_every_label(tmp_path: Path, package: Path) -> None:
