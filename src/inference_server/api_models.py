@@ -58,13 +58,19 @@ class Invocations(BaseModel):
 class Health(BaseModel):
     """The answer of `GET /health`."""
 
-    status: Literal["healthy", "degraded"]
-    reasons: list[str] = Field(description="why the status is degraded")
+    status: Literal["healthy", "degraded", "drift"] = Field(
+        description="`drift`: nothing is wrong but that the traffic is unlike the model's training flows"
+    )
+    reasons: list[str] = Field(description="why the status is not healthy")
     model_initialized: bool
     model: dict[str, Any] | None = Field(
         description="name, version, dialect, features, the threshold in force and the record's; source: "
         "`registry`, or `cache` as long as the registry has not confirmed it; checked_at: the last look at "
         "the registry without a failure"
+    )
+    drift: dict[str, Any] | None = Field(
+        description="whether the last hour's captured flows drift, how many they are, and the features whose "
+        "population stability index is above 0.25"
     )
     challenger: dict[str, Any] | None = Field(
         description="name, version and dialect of the model of the alias `challenger`; under `compared` the "

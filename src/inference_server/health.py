@@ -7,7 +7,9 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from alerting.alert_stream import AlertStatus
+from capture.dialects import feature_names
 from capture.status import InterfaceStatus
+from detection.drift import DRIFTING_SHARE, ENOUGH_FLOWS, SHIFTED_PSI, DriftStatus
 from detection.shadow import ShadowStatus
 from flows.dialects import PYTHON
 from inference_server.live_capture import CaptureStatus
@@ -27,17 +29,7 @@ def degraded_reasons(status: ServiceStatus, silence_seconds: float) -> list[str]
     reasons += [
         _oversized(interface) for interface in status.capture.interfaces if interface.frames.oversized
     ]
-    measured = status.capture.dialect
-    if status.scorer and status.capture.enabled and status.scorer.record.dialect != measured:
-        outcome = (
-            "the verdicts of captured flows are not what the model's card says; unset CAPTURE_EXTRACTOR"
-            if measured == PYTHON
-            else "captured flows get no verdict; serve another model, or set START_CICFLOWMETER=false"
-        )
-        reasons.append(
-            f"the model reads dialect {status.scorer.record.dialect}, live capture measures {measured}: "
-            + outcome
-        )
+    reasons += _unfit_for_capture(status)
     archive = status.archive
     threads = {
         "scoring": status.scoring_running,
@@ -53,6 +45,36 @@ def degraded_reasons(status: ServiceStatus, silence_seconds: float) -> list[str]
     if archive.error:
         reasons.append(f"flow archive: {sum(archive.dropped.values())} flows lost: {archive.error}")
     return reasons
+
+
+def _unfit_for_capture(status: ServiceStatus) -> list[str]:
+    """Return why the model cannot judge captured flows, before any came."""
+    if status.scorer is None or not status.capture.enabled:
+        return []
+    measured, reads = status.capture.dialect, status.scorer.record.dialect
+    unjudged = "captured flows get no verdict; serve another model, or set START_CICFLOWMETER=false"
+    reasons = []
+    if reads != measured:
+        unlike = "the verdicts of captured flows are not what the model's card says; unset CAPTURE_EXTRACTOR"
+        outcome = unlike if measured == PYTHON else unjudged
+        reasons.append(f"the model reads dialect {reads}, live capture measures {measured}: {outcome}")
+    if missing := status.scorer.missing(feature_names(measured)):
+        reasons.append(
+            f"the model reads features that live capture does not measure: {', '.join(missing)}: {unjudged}"
+        )
+    return reasons
+
+
+def drift_reasons(drift: DriftStatus | None) -> list[str]:
+    """Return what to say of drifting traffic, nothing while it does not drift."""
+    if drift is None or not drift.drifting:
+        return []
+    names = ", ".join(f"{name} ({value:.2f})" for name, value in drift.shifted.items())
+    return [
+        f"the last hour's {drift.flows} flows are unlike the model's benign training flows in "
+        f"{len(drift.shifted)} of {len(drift.psi)} features (population stability index above "
+        f"{SHIFTED_PSI}): {names}; calibrate the threshold, or train a model on this network's traffic"
+    ]
 
 
 def _oversized(interface: InterfaceStatus) -> str:
@@ -78,11 +100,11 @@ def missing_for_ready(status: ServiceStatus) -> list[str]:
 
 def health_body(status: ServiceStatus, silence_seconds: float) -> dict[str, Any]:
     """Return the body of /health."""
-    reasons = degraded_reasons(status, silence_seconds)
+    degraded, drift = degraded_reasons(status, silence_seconds), drift_reasons(status.drift)
     scorer = status.scorer
     return {
-        "status": "degraded" if reasons else "healthy",
-        "reasons": reasons,
+        "status": "degraded" if degraded else "drift" if drift else "healthy",
+        "reasons": degraded + drift,
         "model_initialized": scorer is not None,
         "model": scorer
         and {
@@ -99,6 +121,7 @@ def health_body(status: ServiceStatus, silence_seconds: float) -> dict[str, Any]
             "checked_at": _utc(status.model.checked_at),
         },
         "challenger": _challenger(status),
+        "drift": status.drift and _drift(status.drift),
         "capture": _capture(status.capture, silence_seconds),
         "scoring": {"running": status.scoring_running, **asdict(status.scoring)},
         "sink": _sink(status),
@@ -116,6 +139,17 @@ def _challenger(status: ServiceStatus) -> dict[str, Any] | None:
         "version": challenger.model_version,
         "dialect": challenger.record.dialect,
         "compared": status.shadow and _comparison(status.shadow),
+    }
+
+
+def _drift(drift: DriftStatus) -> dict[str, Any]:
+    return {
+        "drifting": drift.drifting,
+        "flows": drift.flows,
+        "flows_needed": ENOUGH_FLOWS,
+        "share": drift.share,
+        "limit": DRIFTING_SHARE,
+        "features": drift.shifted,
     }
 
 

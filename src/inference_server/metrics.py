@@ -82,6 +82,8 @@ GAUGES: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "model_loaded": ("1 when a model serves.", ()),
     "model_from_cache": ("1 when the registry has not confirmed the model that serves.", ()),
     "model_checked_timestamp_seconds": ("Unix time of the last check of the registry that was well.", ()),
+    "drift_share": ("Share of features whose population stability index is above 0.25.", ()),
+    "feature_psi": ("Population stability index of the last hour's captured flows.", ("feature",)),
     "thread_running": ("1 when the thread is alive.", ("thread",)),
 }
 # fmt: on
@@ -147,6 +149,10 @@ def _samples(status: ServiceStatus) -> Iterable[Sample]:
     yield from _scoring_samples(status.scoring)
     if status.shadow:
         yield from _shadow_samples(status.shadow)
+    if status.drift and status.drift.psi:
+        yield "drift_share", (), status.drift.share
+        for feature, index in status.drift.psi.items():
+            yield "feature_psi", (feature,), index
     sink = status.sink
     if status.threshold is not None:
         yield "operating_threshold", (), status.threshold.value

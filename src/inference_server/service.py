@@ -9,6 +9,7 @@ from typing import Any, Final
 from alerting.flow_archive import FlowArchive
 from alerting.prediction_log import PredictionLog
 from alerting.sink import Sink
+from detection.drift import Drift
 from detection.scorer import Scorer
 from detection.worker import ScoringWorker
 from flows.dialects import IMPROVED
@@ -46,6 +47,7 @@ class Service:
         self.alerts = Alerts(settings)
         log = PredictionLog(settings.log_dir, negatives=settings.log_negative_predictions)
         self.sink = Sink(log, self.alerts.stream)
+        self.drift = Drift()
         # Choosing an extractor of another dialect is the consent to score its flows.
         self.worker = ScoringWorker(self._scored, also_scored={captured_dialect(settings)} - {IMPROVED})
         self.threshold = OperatingThreshold(settings, self._score_with)
@@ -95,6 +97,7 @@ class Service:
             scoring=self.worker.counters(),
             scoring_running=self.worker.running,
             shadow=self.worker.challenger_status(),
+            drift=self.drift.status(),
             sink=self.sink.status(),
             archive=self.archive.status(),
             alerts=self.alerts.status(),
@@ -116,6 +119,7 @@ class Service:
         else:
             self.sink.put(table, verdicts, SIDECAR)
             self.archive.put(table, verdicts)
+            self.drift.add(table, verdicts)
 
     def _shadow(self, challenger: Scorer | None) -> None:
         self.worker.challenger = challenger
@@ -125,6 +129,7 @@ class Service:
 
     def _serve(self, scorer: Scorer) -> None:
         first = self.worker.scorer is None
+        self.drift.watch(scorer.record)
         self.threshold.champion(scorer)
         if first:
             self._say_started(scorer)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from alerting.flow_archive import FlowArchiveStatus
 from alerting.line_file import LineFileStatus
 from alerting.sink import SinkStatus
+from detection.drift import DriftStatus
 from detection.scorer import Scorer
 from detection.shadow import ShadowStatus
 from detection.watcher import ModelStatus
@@ -27,6 +28,7 @@ class ServiceStatus:
         scoring: the scoring thread's counters.
         scoring_running: that thread is alive.
         shadow: how the challenger compares with the model that serves, None without one.
+        drift: how captured flows differ from those the model was trained on, None before it is known.
         archive: the thread that archives captured flows.
         sink: the thread that writes logs and feeds the alerts.
         alerts: what became of attack verdicts.
@@ -40,6 +42,7 @@ class ServiceStatus:
     scoring: WorkerCounters
     scoring_running: bool
     shadow: ShadowStatus | None
+    drift: DriftStatus | None
     sink: SinkStatus
     archive: FlowArchiveStatus
     alerts: AlertsStatus

@@ -119,6 +119,7 @@ def make_status(scorer: Any, **changes: Any) -> ServiceStatus:
         scoring=WORKER,
         scoring_running=True,
         shadow=None,
+        drift=None,
         sink=SINK,
         archive=ARCHIVE,
         alerts=ALERTS,

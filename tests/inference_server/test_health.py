@@ -9,6 +9,7 @@ import pytest
 from alerting.line_file import LineFileStatus
 from alerting.rules_file import RulesStatus
 from capture.status import FrameCounters
+from detection.drift import DriftStatus
 from detection.shadow import ShadowStatus
 from detection.watcher import ModelStatus
 from flows.schema import COMMON_NAMES
@@ -167,6 +168,53 @@ def test_a_model_of_another_dialect_cannot_judge_the_capture() -> None:
     assert "cic-v4" in reason
     assert "improved" in reason
     assert degraded_reasons(make_status(scorer, capture=CaptureStatus(False, None, ())), 300) == []
+
+
+def test_a_model_of_features_that_are_not_measured_is_refused_before_flows_come() -> None:
+    scorer = make_scorer(make_record(names=(*COMMON_NAMES, "total_connection_flow_time", "icmp_code")))
+    capture = replace(_capture(), dialect="cic-2018")
+    reasons = degraded_reasons(make_status(scorer, capture=capture), 300)
+    assert len(reasons) == 2
+    assert reasons[1] == (
+        "the model reads features that live capture does not measure: total_connection_flow_time, icmp_code: "
+        "captured flows get no verdict; serve another model, or set START_CICFLOWMETER=false"
+    )
+
+
+DRIFTING = DriftStatus(800, {"idle_mean": 0.7, "flow_duration": 0.1, "idle_max": 1.25})
+
+
+def test_drift_is_said_with_its_features() -> None:
+    body = orjson.loads(orjson.dumps(health_body(make_status(SCORER, drift=DRIFTING), 300)))
+    Health.model_validate(body)
+    assert body["status"] == "drift"
+    (reason,) = body["reasons"]
+    assert reason.startswith(
+        "the last hour's 800 flows are unlike the model's benign training flows in 2 of 3"
+    )
+    assert "idle_max (1.25), idle_mean (0.70)" in reason
+    assert body["drift"] == {
+        "drifting": True,
+        "flows": 800,
+        "flows_needed": 500,
+        "share": 2 / 3,
+        "limit": 0.2,
+        "features": {"idle_max": 1.25, "idle_mean": 0.7},
+    }
+
+
+def test_what_is_worse_than_drift_is_the_status() -> None:
+    body = health_body(make_status(SCORER, drift=DRIFTING, scoring_running=False), 300)
+    assert body["status"] == "degraded"
+    assert [reason.split()[0] for reason in body["reasons"]] == ["the", "the"]
+    assert body["reasons"][0] == "the scoring thread is dead"
+
+
+def test_one_feature_of_many_is_no_drift() -> None:
+    psi = dict.fromkeys(COMMON_NAMES, 0.05) | {"idle_mean": 3.0}
+    body = health_body(make_status(SCORER, drift=DriftStatus(800, psi)), 300)
+    assert (body["status"], body["reasons"]) == ("healthy", [])
+    assert body["drift"]["features"] == {"idle_mean": 3.0}
 
 
 def test_without_a_model() -> None:

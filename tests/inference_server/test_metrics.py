@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from detection.drift import DriftStatus
 from detection.shadow import ShadowStatus
 from detection.watcher import ModelStatus
 from helpers.models import make_scorer
@@ -84,6 +85,15 @@ def test_a_challenger_is_counted_by_both_labels() -> None:
     labels = (("challenger", "Portscan"), ("champion", "benign"))
     assert samples["mlids_challenger_disagreements_total", labels] == 3
     assert samples["mlids_challenger_flows_skipped_total", (("reason", "busy"),)] == 7
+
+
+def test_drift_is_told_by_feature_once_it_is_known() -> None:
+    drift = DriftStatus(800, {"idle_mean": 0.7, "flow_duration": 0.1})
+    samples = _samples(Metrics(lambda: make_status(make_scorer(), drift=drift)))
+    assert samples["mlids_drift_share", ()] == 0.5
+    assert samples["mlids_feature_psi", (("feature", "idle_mean"),)] == 0.7
+    samples = _samples(Metrics(lambda: make_status(make_scorer(), drift=DriftStatus(3, {}))))
+    assert "mlids_drift_share" not in {name for name, _ in samples}
 
 
 def test_without_a_model_there_is_no_model_info() -> None:
