@@ -59,6 +59,11 @@ class CatBoostModel:
         """C, how many classes the model knows."""
         return self._classes
 
+    @property
+    def takes_nan(self) -> bool:
+        """Whether rows may hold NaN: CatBoost's trees know where it goes."""
+        return True
+
     def probabilities(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return n x C class probabilities of n x F preprocessed rows.
 

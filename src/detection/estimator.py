@@ -60,6 +60,11 @@ class Estimator:
         """C, how many classes it knows."""
         return len(self.labels)
 
+    @property
+    def takes_nan(self) -> bool:
+        """Whether rows may hold NaN: that is the estimator's business."""
+        return True
+
     def probabilities(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return its own n x C class probabilities of n x F preprocessed rows.
 

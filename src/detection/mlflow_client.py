@@ -67,6 +67,28 @@ def registry_errors(tracking_uri: str, *, remedy: str) -> Iterator[None]:
         raise ConnectionError(without_passwords(message)) from error
 
 
+@contextmanager
+def default_registry(uri: str) -> Iterator[None]:
+    """Make a registry the process's own while MLflow resolves models:/ URIs, which asks no other.
+
+    For commands: it is not for a process whose threads use another registry meanwhile.
+    """
+    import mlflow
+
+    before = {name: os.environ.get(name) for name in ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI")}
+    mlflow.set_tracking_uri(uri)
+    mlflow.set_registry_uri(uri)
+    try:
+        yield
+    finally:
+        mlflow.set_tracking_uri(None)  # type: ignore[arg-type]
+        mlflow.set_registry_uri(None)  # type: ignore[arg-type]
+        for name, value in before.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
+
+
 def _keep_quiet() -> None:
     """Set the defaults, which MLflow reads when it is imported."""
     for name, value in DEFAULTS.items():

@@ -19,6 +19,10 @@ class Model(Protocol):
     def classes(self) -> int:
         """C, how many classes the model knows."""
 
+    @property
+    def takes_nan(self) -> bool:
+        """Whether rows may hold NaN; they never hold infinities."""
+
     def probabilities(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return n x C class probabilities of n x F preprocessed rows.
 

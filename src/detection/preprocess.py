@@ -9,7 +9,9 @@ from detection.record import Preprocessing
 
 
 def clean(features: NDArray[np.float64], rules: Preprocessing) -> NDArray[np.float64]:
-    """Return a finite copy of raw features: NaN, infinities and values out of range are replaced.
+    """Return a copy of raw features in which NaN, infinities and values out of range are replaced.
+
+    It is finite unless the rules leave NaN to the model.
 
     Args:
         features: any shape, as the dialect measured them.
@@ -17,6 +19,7 @@ def clean(features: NDArray[np.float64], rules: Preprocessing) -> NDArray[np.flo
     """
     cleaned = np.minimum(np.maximum(features, rules.minimum), rules.maximum)
     # Both bounds pass NaN on, and turn infinities into the bounds.
-    cleaned[np.isnan(features)] = rules.nan
+    if rules.nan is not None:
+        cleaned[np.isnan(features)] = rules.nan
     cleaned[np.isposinf(features)] = rules.infinity
     return cleaned

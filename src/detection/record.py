@@ -32,12 +32,12 @@ class Preprocessing(_Part):
     """What becomes of values that a model cannot read; see `detection.preprocess.clean`.
 
     Attributes:
-        nan: what stands for NaN.
+        nan: what stands for NaN; None leaves it to the model, whose trees know where it goes.
         infinity: what stands for plus infinity; minus infinity becomes `minimum`.
         minimum, maximum: finite values are clipped to this range.
     """
 
-    nan: FiniteFloat
+    nan: FiniteFloat | None
     infinity: FiniteFloat
     minimum: FiniteFloat
     maximum: FiniteFloat

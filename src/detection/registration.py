@@ -21,9 +21,9 @@ SUMMARY: Final = "ML-IDS: network flows to attack classes. Each version's descri
 
 
 def register_package(
-    client: MlflowClient, directory: Path, name: str, *, alias: str, artifacts: str | None = None
+    client: MlflowClient, directory: Path, name: str, *, alias: str | None, artifacts: str | None = None
 ) -> str:
-    """Register a package as the next version of a model, give it an alias, and return the version.
+    """Register a package as the next version of a model, with an alias or without, and return the version.
 
     The run in the experiment of the model's name holds the package and the record's figures.
 
@@ -31,7 +31,7 @@ def register_package(
         client: of the registry.
         directory: the package.
         name: the registered model; made when there is none.
-        alias: what the version is called, such as champion.
+        alias: what the version is called, such as champion; None for nothing.
         artifacts: URI below which a new experiment keeps its files; None leaves it to the server.
 
     Raises:
@@ -50,7 +50,8 @@ def register_package(
         tags=_tags(record),
         description=_shortened(card),
     )
-    client.set_registered_model_alias(name, alias, version.version)
+    if alias is not None:
+        client.set_registered_model_alias(name, alias, version.version)
     return str(version.version)
 
 

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import logging
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from detection.mlflow_client import embedded_uri, open_client, registry_errors, without_passwords
+from detection.mlflow_client import (
+    default_registry,
+    embedded_uri,
+    open_client,
+    registry_errors,
+    without_passwords,
+)
 from detection.model_uri import ModelUri, parse_model_uri
 from detection.package import MANIFEST, load_package, served_files
 from detection.registration import register_package
@@ -143,6 +149,50 @@ class Registry:
         except ValueError as error:
             raise ValueError(str(error).replace(str(folder), str(version))) from error
 
+    def register(self, package: Path, name: str) -> Version:
+        """Register a package that was checked as the next version of a model, without an alias.
+
+        Raises:
+            OSError: the package cannot be read, or the registry not be used.
+        """
+        with self.client() as client:
+            number = self._register(client, package, name, None)
+            return _version(client.get_model_version(name, number))
+
+    def fetch(self, uri: str, folder: Path) -> Path:
+        """Fetch all of an MLflow URI, such as models:/NAME/1 or runs:/ID/model; return where it is.
+
+        Raises:
+            OSError: it cannot be fetched.
+        """
+        with self.client():
+            from mlflow.artifacts import download_artifacts
+
+            try:
+                with default_registry(self._uri):
+                    kept = download_artifacts(uri, dst_path=str(folder))
+            except Exception as error:  # every artifact store has its own kinds
+                reason = " ".join(str(error).split())
+                message = f"{uri} cannot be fetched from registry {self._uri}: {reason}"
+                raise OSError(without_passwords(message)) from error
+        return Path(kept)
+
+    def run_figures(self, run_id: str) -> Mapping[str, float]:
+        """Return the metrics of a run, nothing when the registry has no such run."""
+        from mlflow.exceptions import MlflowException
+
+        with self.client() as client:
+            try:
+                return dict(client.get_run(run_id).data.metrics)
+            except MlflowException:
+                return {}
+
+    def _register(self, client: MlflowClient, package: Path, name: str, alias: str | None) -> str:
+        artifacts = None
+        if self._uri == self._embedded:
+            artifacts = (self._state_dir.resolve() / "mlartifacts").as_uri()
+        return register_package(client, package, name, alias=alias, artifacts=artifacts)
+
     def _download(self, source: str, version: Version, folder: Path, file: str) -> None:
         from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
@@ -167,10 +217,7 @@ class Registry:
         if client.search_model_versions(f"name = '{STARTER_NAME}'", max_results=1):
             return
         load_package(self._starter)
-        artifacts = None
-        if self._uri == self._embedded:
-            artifacts = (self._state_dir.resolve() / "mlartifacts").as_uri()
-        version = register_package(client, self._starter, STARTER_NAME, alias=CHAMPION, artifacts=artifacts)
+        version = self._register(client, self._starter, STARTER_NAME, CHAMPION)
         logger.info("registered the starter model as %s version %s, @%s", STARTER_NAME, version, CHAMPION)
 
     def _absence(self, client: MlflowClient, wanted: ModelUri) -> str:

@@ -39,7 +39,7 @@ class Scorer:
         """Put model and record together.
 
         Raises:
-            ValueError: they do not agree on the number of features or classes.
+            ValueError: they do not agree on the number of features or classes, or on NaN.
         """
         shapes = (model.features, model.classes)
         if shapes != (len(record.features), len(record.classes)):
@@ -47,6 +47,8 @@ class Scorer:
                 f"the model has {shapes[0]} features and {shapes[1]} classes, "
                 f"its record {len(record.features)} and {len(record.classes)}"
             )
+        if record.preprocessing.nan is None and not model.takes_nan:
+            raise ValueError("preprocessing.nan: says that NaN stays, but the model cannot read it")
         self.record = record
         self.model_name = model_name
         self.model_version = model_version

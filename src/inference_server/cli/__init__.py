@@ -8,6 +8,9 @@ from inference_server.cli.calibrate import calibrate
 from inference_server.cli.check_config import check_config
 from inference_server.cli.compare_extractors import compare_extractors
 from inference_server.cli.meter import meter
+from inference_server.cli.models import models
+from inference_server.cli.promote import promote
+from inference_server.cli.rollback import rollback
 from inference_server.cli.score import score
 from inference_server.cli.serve import serve
 from inference_server.cli.setup_extractor import setup_extractor
@@ -23,6 +26,9 @@ app.command()(serve)
 app.command()(meter)
 app.command()(score)
 app.command()(calibrate)
+app.add_typer(models, name="models")
+app.command()(promote)
+app.command()(rollback)
 app.command()(check_config)
 app.command()(setup_extractor)
 app.command()(compare_extractors)
