@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Generic, TypeVar
 
-from alerting.alert_flow import AlertFlow, FlowRows
+from alerting.alert_flow import AlertFlow, FlowRows, FlowSpan
 from alerting.severity import severity
 from flows.addresses import UNKNOWN
 from flows.explanations import Explanation
@@ -16,6 +16,9 @@ from flows.table import UNKNOWN_TIME
 
 SUMMARY: Final = 20
 """How many distinct destinations, and ports, an alert names."""
+
+FIRST_FLOWS: Final = 5
+"""Of how many flows the packets are evidence."""
 
 ValueT = TypeVar("ValueT", bound=Hashable)
 
@@ -67,6 +70,8 @@ class AlertRevision:
         ports: of the destinations.
         flow: the flow that opened or revised the alert, the latest one of a closed alert.
         explanation: what moved the model with that flow; None when nobody says.
+        first_flows: of an opening message, the alert's first flows, `FIRST_FLOWS` at most; the list grows
+            until the next message.
         evidence: file name of the packets of the first flows, None while there is none.
     """
 
@@ -81,6 +86,7 @@ class AlertRevision:
     destinations: Summary[bytes]
     ports: Summary[int]
     flow: AlertFlow
+    first_flows: Sequence[FlowSpan] = ()
     explanation: Explanation | None = None
     evidence: str | None = None
 
@@ -100,6 +106,7 @@ class Alert:
 
     __slots__ = (
         "_destinations",
+        "_first_flows",
         "_p_attack_max",
         "_ports",
         "_revision",
@@ -126,6 +133,7 @@ class Alert:
         self.flow = rows.flow(row)
         self._revision = 0
         self._p_attack_max = 0.0
+        self._first_flows: list[FlowSpan] = []
         self._destinations: Summary[bytes] = Summary()
         self._ports: Summary[int] = Summary()
         self.add(rows, row)
@@ -138,6 +146,8 @@ class Alert:
     def add(self, rows: FlowRows, row: int) -> None:
         """Count one more verdict; `flow` is the caller's to set."""
         self.count += 1
+        if self._revision < 2 and len(self._first_flows) < FIRST_FLOWS:
+            self._first_flows.append(rows.span(row))
         self._p_attack_max = max(self._p_attack_max, rows.p_attack[row])
         start, end = rows.start_us[row], rows.end_us[row]
         if start != UNKNOWN_TIME and (self.first_us == UNKNOWN_TIME or start < self.first_us):
@@ -152,6 +162,8 @@ class Alert:
         """Return the next message, made at `now` monotonic seconds."""
         self._revision += 1
         self.told, self.told_at = self.count, now
+        if self._revision == 2:
+            self._first_flows = []
         return AlertRevision(
             alert_id=self.alert_id,
             revision=self._revision,
@@ -164,5 +176,6 @@ class Alert:
             destinations=self._destinations,
             ports=self._ports,
             flow=self.flow,
+            first_flows=self._first_flows,
             explanation=self.flow.explanation,
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,18 @@ class Shared:
     model_name: str
     model_version: str
     schema_id: str
+
+
+class FlowSpan(NamedTuple):
+    """Where a flow's packets are: its five-tuple, addresses as 16 bytes, and its time, UTC microseconds."""
+
+    src_addr: bytes
+    src_port: int
+    dst_addr: bytes
+    dst_port: int
+    protocol: int
+    start_us: int
+    end_us: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +141,18 @@ class FlowRows:
 
     def __len__(self) -> int:
         return len(self.code)
+
+    def span(self, row: int) -> FlowSpan:
+        """Return where a row's packets are."""
+        return FlowSpan(
+            self.src_addr[row],
+            int(self._table.src_port[row]),
+            self.dst_addr[row],
+            self.dst_port[row],
+            int(self._table.protocol[row]),
+            self.start_us[row],
+            self.end_us[row],
+        )
 
     def flow(self, row: int) -> AlertFlow:
         """Return one row as a flow of its own, which keeps nothing of the batch alive."""

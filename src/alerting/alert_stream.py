@@ -26,6 +26,9 @@ PORTION: Final = 256
 Explain = Callable[[FlowTable, str], tuple[Explanation | None, ...]]
 """Explains a table's flows by the model of a version; None where it cannot."""
 
+NameEvidence = Callable[[str], str | None]
+"""Names the file with the evidence of an alert's id, None while there is none."""
+
 Consumer = Callable[[Sequence[AlertRevision]], None]
 """Takes messages over, in order; called from one thread."""
 
@@ -59,6 +62,7 @@ class AlertStream:
         consumers: Mapping[str, Consumer],
         *,
         explain: Explain | None = None,
+        name_evidence: NameEvidence | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         """Join the parts.
@@ -67,11 +71,13 @@ class AlertStream:
             policy: what makes alerts of verdicts.
             consumers: who takes the messages, by name; one that raises costs the others nothing.
             explain: says what moved the model, at most `EXPLANATIONS_PER_SECOND` times a second.
+            name_evidence: says which file has the packets of an alert.
             clock: where the time comes from.
         """
         self._policy = policy
         self._consumers = dict(consumers)
         self._explain = explain
+        self._name_evidence = name_evidence
         self._budget = Budget(EXPLANATIONS_PER_SECOND, EXPLANATION_BURST, clock.monotonic)
         self._explained: Counter[str] = Counter()
         self._failed: Counter[str] = Counter()
@@ -105,9 +111,13 @@ class AlertStream:
                     logger.exception("%s did not take %d messages of alerts", name, len(portion))
 
     def _complete(self, alert: AlertRevision) -> AlertRevision:
-        if alert.opens_or_revises and alert.explanation is None and self._explain:
-            return replace(alert, explanation=self._explanation(alert, self._explain))
-        return alert
+        explanation = alert.explanation
+        if alert.opens_or_revises and explanation is None and self._explain:
+            explanation = self._explanation(alert, self._explain)
+        evidence = None
+        if alert.revision > 1 and self._name_evidence:
+            evidence = self._name_evidence(alert.alert_id)
+        return replace(alert, explanation=explanation, evidence=evidence)
 
     def _explanation(self, alert: AlertRevision, explain: Explain) -> Explanation | None:
         if not self._budget.take():

@@ -59,13 +59,21 @@ _PACKETS: Final = int(_State.PACKETS)
 
 @dataclass(frozen=True, slots=True)
 class FiveTuple:
-    """Which packets are asked for, in both directions; ports are 0 where the protocol has none."""
+    """A flow, in both directions; ports are 0 where the protocol has none."""
 
     src: str
     src_port: int
     dst: str
     dst_port: int
     protocol: int
+
+
+class Wanted(NamedTuple):
+    """Which packets are asked for: those of a flow between two times, UTC microseconds, both included."""
+
+    flow: FiveTuple
+    from_us: int
+    to_us: int
 
 
 class Frame(NamedTuple):
@@ -181,42 +189,53 @@ def find_frames(
     first: Number,
     state: NDArray[np.int64],
     wanted: Records,
-    period: NDArray[np.int64],
+    periods: NDArray[np.int64],
+    left: NDArray[np.int64],
     rules: NDArray[np.int64],
     found: NDArray[np.int64],
 ) -> tuple[Number, Number]:
-    """Look for frames of a flow in the next few records from position `first`.
+    """Look for frames of n flows in the next few records from position `first`.
 
-    `wanted` has the five-tuple, and a row to decode into; `period` is from and to, microseconds. Returns
-    the position to go on from, and how many places in memory were written to `found`.
+    `wanted` has their five-tuples, and a last row to decode into; `periods`, n x 2, from and to in
+    microseconds; `left` how many frames of each may still be found, which is counted down. Returns the
+    position to go on from, and how many places in memory were written to `found`, which has room for a chunk
+    of records.
     """
+    earliest, latest = periods[:, 0].min(), periods[:, 1].max()
     position = max(first, state[_TAIL])
     count = 0
     for _ in range(_CHUNK):
-        if position >= state[_HEAD] or count == found.shape[0]:
+        if position >= state[_HEAD]:
             break
         place = position % memory.shape[0]
         word = place // _WORD
-        if words[word] >= period[0] and words[word] <= period[1]:
+        if words[word] >= earliest and words[word] <= latest:
             captured = words[word + 1] & 0xFFFFFFFF
-            ignored = decode(memory, place + _HEADER, captured, words[word + 2], wanted[1], rules)
-            if ignored == 0 and same_key(wanted[0], wanted[1]):
-                found[count] = place
-                count += 1
+            packet = wanted[periods.shape[0]]
+            if decode(memory, place + _HEADER, captured, words[word + 2], packet, rules) == 0:
+                for flow in range(periods.shape[0]):
+                    within = words[word] >= periods[flow, 0] and words[word] <= periods[flow, 1]
+                    if within and left[flow] > 0 and same_key(wanted[flow], packet):
+                        found[count] = place
+                        count += 1
+                        left[flow] -= 1
+                        break
         position = _following(words, position)
     return position, count
 
 
-def _wanted(flow: FiveTuple) -> Records:
-    wanted = records(2, PACKET)
-    for side, address, port in (("src", flow.src, flow.src_port), ("dst", flow.dst, flow.dst_port)):
-        given = ip_address(address)
-        packed = (given if given.version == 6 else IPv6Address(f"::ffff:{given}")).packed
-        wanted[0][f"{side}_hi"] = int.from_bytes(packed[:8], "big")
-        wanted[0][f"{side}_lo"] = int.from_bytes(packed[8:], "big")
-        wanted[0][f"{side}_port"] = port
-    wanted[0].protocol = flow.protocol
-    return wanted
+def _keys(flows: Sequence[FiveTuple]) -> Records:
+    """Return the keys of n flows, and a row for a packet."""
+    keys = records(len(flows) + 1, PACKET)
+    for key, flow in zip(keys, flows, strict=False):
+        for side, address, port in (("src", flow.src, flow.src_port), ("dst", flow.dst, flow.dst_port)):
+            given = ip_address(address)
+            packed = (given if given.version == 6 else IPv6Address(f"::ffff:{given}")).packed
+            key[f"{side}_hi"] = int.from_bytes(packed[:8], "big")
+            key[f"{side}_lo"] = int.from_bytes(packed[8:], "big")
+            key[f"{side}_port"] = port
+        key.protocol = flow.protocol
+    return keys
 
 
 class EvidenceStore:
@@ -256,31 +275,27 @@ class EvidenceStore:
             oldest_us=None if oldest is None else int(oldest),
         )
 
-    def frames(self, flow: FiveTuple, from_us: int, to_us: int) -> Iterator[Frame]:
-        """Yield a flow's first frames of a period, at most MAX_PACKETS, in the order they came.
-
-        Args:
-            flow: the five-tuple, in either direction.
-            from_us, to_us: first and last time, UTC microseconds.
+    def frames(self, wanted: Sequence[Wanted]) -> Iterator[Frame]:
+        """Yield the first frames of flows, at most MAX_PACKETS of each, in the order they came.
 
         Raises:
-            ValueError: an address of the flow is none.
+            ValueError: an address of a flow is none.
         """
-        wanted = _wanted(flow)
-        period = np.array([from_us, to_us], np.int64)
-        found = np.zeros(MAX_PACKETS, np.int64)
-        position, left, newest = 0, MAX_PACKETS, int(self._state[_HEAD])
-        while True:
+        if not wanted:
+            return
+        keys = _keys([each.flow for each in wanted])
+        periods = np.array([(each.from_us, each.to_us) for each in wanted], np.int64)
+        left = np.full(len(wanted), MAX_PACKETS, np.int64)
+        found = np.zeros(_CHUNK, np.int64)
+        position, newest = 0, int(self._state[_HEAD])
+        while position < newest and left.any():
             with self._lock:
                 position, count = find_frames(
                     *(self._memory, self._words, position, self._state),
-                    *(wanted, period, self._rules, found[:left]),
+                    *(keys, periods, left, self._rules, found),
                 )
                 frames = [self._frame(int(place)) for place in found[:count]]
             yield from frames
-            left -= count
-            if not left or position >= newest:
-                return
 
     def _frame(self, place: int) -> Frame:
         ts_us, lengths, link = (int(word) for word in self._words[place // _WORD :][:_HEADER_WORDS])
@@ -289,29 +304,24 @@ class EvidenceStore:
 
 
 def write_evidence(
-    stores: Sequence[EvidenceStore],
-    flow: FiveTuple,
-    from_us: int,
-    to_us: int,
-    path: str | PathLike[str],
+    stores: Sequence[EvidenceStore], wanted: Sequence[Wanted], path: str | PathLike[str]
 ) -> int:
-    """Write what is kept of a flow as pcap; return the packets written.
+    """Write what is kept of flows as pcap, at most MAX_PACKETS of each; return the packets written.
 
     The file is readable by its owner only, and complete when it appears. It has one link type: the first
     packet's; packets of another are left out.
 
     Args:
         stores: where to look.
-        flow: the five-tuple, in either direction.
-        from_us, to_us: first and last time, UTC microseconds.
+        wanted: the flows, and from when to when.
         path: the file; not made when there is no packet.
 
     Raises:
-        ValueError: an address of the flow is none.
+        ValueError: an address of a flow is none.
         OSError: the file cannot be written.
     """
-    frames = sorted(frame for store in stores for frame in store.frames(flow, from_us, to_us))
-    frames = [frame for frame in frames if frame.link == frames[0].link][:MAX_PACKETS]
+    frames = sorted(frame for store in stores for frame in store.frames(wanted))
+    frames = [frame for frame in frames if frame.link == frames[0].link][: MAX_PACKETS * len(wanted)]
     if frames:
         _write_pcap(Path(path), frames)
     return len(frames)

@@ -11,7 +11,7 @@ from typing import Final
 
 import numpy as np
 
-from capture.evidence import EvidenceStore, FiveTuple, write_evidence
+from capture.evidence import EvidenceStore, Wanted, write_evidence
 from capture.meter import FlowMeter
 from capture.offloads import cure, read_offloads
 from capture.options import CaptureOptions
@@ -244,7 +244,7 @@ class Sidecar:
         """Return the state of every interface."""
         return tuple(capture.status() for capture in self._captures)
 
-    def evidence(self, flow: FiveTuple, from_us: int, to_us: int, path: str | PathLike[str]) -> int:
-        """Write the packets that are kept of a flow; see `write_evidence`. Any thread may ask."""
+    def evidence(self, wanted: Sequence[Wanted], path: str | PathLike[str]) -> int:
+        """Write the packets that are kept of flows; see `write_evidence`. Any thread may ask."""
         stores = [capture.evidence for capture in self._captures if capture.evidence]
-        return write_evidence(stores, flow, from_us, to_us, path)
+        return write_evidence(stores, wanted, path)

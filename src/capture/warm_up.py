@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from capture.blocks import BlockReader
-from capture.evidence import EvidenceStore, FiveTuple
+from capture.evidence import EvidenceStore, FiveTuple, Wanted
 from capture.framing import frame_ring_block
 from capture.layout import packet_index
 from capture.meter import FlowMeter
@@ -36,7 +36,7 @@ def warm_up_live_capture() -> None:
     frame_ring_block(empty_block, 0, 0, 0, 0, 0, index, np.zeros(FrameCount.SIZE, np.int64))
     store = EvidenceStore(len(empty_block))
     store.keep(empty_block, 0, 0)
-    list(store.frames(FiveTuple("::", 0, "::", 0, 0), 0, 0))
+    list(store.frames([Wanted(FiveTuple("::", 0, "::", 0, 0), 0, 0)]))
     meter = FlowMeter(live_rules=LiveRules(), max_flows=1)
     # One packet of an unknown link type, so that the metering kernel runs.
     for _ in meter.feed(empty_block, index, 1):

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
 
-from alerting.alert_log import AlertLog
-from alerting.alert_stream import AlertStatus, AlertStream
+from alerting.alert_flow import FlowSpan
+from alerting.alert_log import NAME, AlertLog
+from alerting.alert_stream import AlertStatus, AlertStream, Consumer
+from alerting.evidence_files import EvidenceFiles, EvidenceFilesStatus
 from alerting.line_file import LineFileStatus
 from alerting.policy import AlertPolicy
 from alerting.rules_file import RulesFile
+from capture.evidence import FiveTuple, Wanted
+from flows.addresses import address_text
 from inference_server import demo
 from inference_server.settings import Settings
 
-SIDECAR = "sidecar"
+SIDECAR: Final = "sidecar"
+MEGABYTE: Final = 1_000_000
+
+FindPackets = Callable[[Sequence[Wanted], Path], int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,33 +32,74 @@ class AlertsStatus:
     Attributes:
         stream: what became of attack verdicts.
         log: alerts.json.
+        evidence: what became of the evidence, None where none is wanted.
     """
 
     stream: AlertStatus
     log: LineFileStatus
+    evidence: EvidenceFilesStatus | None
 
 
 class Alerts:
     """Joins the parts; the sink feeds `stream`."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, find_packets: FindPackets) -> None:
         """Make the parts.
 
         Args:
             settings: the service's.
+            find_packets: writes what capture keeps of flows to a file.
         """
         self._log = AlertLog(settings.log_dir)
+        self._evidence = _evidence(settings, find_packets) if settings.evidence_disk_mb else None
         policy = AlertPolicy(
             aggregated={SIDECAR, demo.SENSOR} if settings.publish_mode == "alert" else (),
             window=settings.alert_window_seconds,
             rules=RulesFile(settings.alert_rules) if settings.alert_rules else None,
         )
-        self.stream = AlertStream(policy, {"alerts.json": self._log.write})
+        consumers: dict[str, Consumer] = {NAME: self._log.write}
+        if self._evidence:
+            consumers["evidence"] = self._evidence.take
+        self.stream = AlertStream(
+            policy, consumers, name_evidence=self._evidence.name if self._evidence else None
+        )
 
-    def stop(self) -> None:
-        """Close what is open, once the sink has ended."""
+    def start(self) -> None:
+        """Start the thread."""
+        if self._evidence:
+            self._evidence.start()
+
+    def stop(self, timeout: float) -> None:
+        """Write the evidence that is due, for at most `timeout` seconds, once the sink has ended."""
+        if self._evidence:
+            self._evidence.stop(timeout)
         self._log.close()
 
     def status(self) -> AlertsStatus:
         """Return the state."""
-        return AlertsStatus(stream=self.stream.status(), log=self._log.status())
+        return AlertsStatus(
+            stream=self.stream.status(),
+            log=self._log.status(),
+            evidence=self._evidence.status() if self._evidence else None,
+        )
+
+
+def _evidence(settings: Settings, find_packets: FindPackets) -> EvidenceFiles:
+    def write(spans: Sequence[FlowSpan], path: Path) -> int:
+        wanted = [_wanted(span) for span in spans]
+        return find_packets([each for each in wanted if each], path)
+
+    return EvidenceFiles(
+        settings.log_dir / "evidence",
+        write,
+        captured=SIDECAR,
+        limit_bytes=settings.evidence_disk_mb * MEGABYTE,
+    )
+
+
+def _wanted(span: FlowSpan) -> Wanted | None:
+    source, destination = address_text(span.src_addr), address_text(span.dst_addr)
+    if source is None or destination is None:
+        return None
+    flow = FiveTuple(source, max(span.src_port, 0), destination, max(span.dst_port, 0), span.protocol)
+    return Wanted(flow, span.start_us, span.end_us)

@@ -6,12 +6,12 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from alerting.alert_stream import AlertStatus
 from capture.dialects import feature_names
 from capture.status import InterfaceStatus
 from detection.drift import DRIFTING_SHARE, ENOUGH_FLOWS, SHIFTED_PSI, DriftStatus
 from detection.shadow import ShadowStatus
 from flows.dialects import PYTHON
+from inference_server.alerts import AlertsStatus
 from inference_server.live_capture import CaptureStatus
 from inference_server.status import ServiceStatus, log_files
 
@@ -35,11 +35,15 @@ def degraded_reasons(status: ServiceStatus, silence_seconds: float) -> list[str]
         "scoring": status.scoring_running,
         "sink": status.sink.running,
         "archive": archive.running or not archive.enabled,
+        "evidence": status.alerts.evidence is None or status.alerts.evidence.running,
     }
     reasons += [f"the {name} thread is dead" for name, running in threads.items() if not running]
     rules = status.alerts.stream.rules
     if rules and rules.error:
         reasons.append(f"suppression rules: {rules.error}; {rules.rules} earlier rules are in use")
+    evidence = status.alerts.evidence
+    if evidence and evidence.error:
+        reasons.append(f"evidence: {evidence.failed} files not written: {evidence.error}")
     files = log_files(status)
     reasons += [f"{file.name}: {file.lost} lines lost: {file.error}" for file in files if file.error]
     if archive.error:
@@ -126,7 +130,7 @@ def health_body(status: ServiceStatus, silence_seconds: float) -> dict[str, Any]
         "scoring": {"running": status.scoring_running, **asdict(status.scoring)},
         "sink": _sink(status),
         "archive": asdict(status.archive),
-        "alerts": _alerts(status.alerts.stream),
+        "alerts": _alerts(status.alerts),
     }
 
 
@@ -197,10 +201,11 @@ def _sink(status: ServiceStatus) -> dict[str, Any]:
     }
 
 
-def _alerts(alerts: AlertStatus) -> dict[str, Any]:
+def _alerts(alerts: AlertsStatus) -> dict[str, Any]:
     return {
-        **asdict(alerts.policy),
-        "explained": alerts.explained,
-        "failed": alerts.failed,
-        "rules": alerts.rules,
+        **asdict(alerts.stream.policy),
+        "explained": alerts.stream.explained,
+        "failed": alerts.stream.failed,
+        "rules": alerts.stream.rules,
+        "evidence": alerts.evidence,
     }

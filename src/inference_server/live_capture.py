@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from os import PathLike
 
-from capture.evidence import FiveTuple
+from capture.evidence import Wanted
 from capture.extractors.environment import find_environment
 from capture.extractors.sidecar import ExtractorSidecar
 from capture.interfaces import default_interface, may_capture
@@ -74,9 +74,9 @@ class LiveCapture:
         if self._sidecar:
             self._sidecar.stop(timeout)
 
-    def evidence(self, flow: FiveTuple, from_us: int, to_us: int, path: str | PathLike[str]) -> int:
-        """Write the packets kept of a flow; return how many, 0 also where none are kept."""
-        return self._sidecar.evidence(flow, from_us, to_us, path) if self._sidecar else 0
+    def evidence(self, wanted: Sequence[Wanted], path: str | PathLike[str]) -> int:
+        """Write the packets kept of flows; return how many, 0 also where none are kept."""
+        return self._sidecar.evidence(wanted, path) if self._sidecar else 0
 
     def status(self) -> CaptureStatus:
         """Return the state of every interface."""

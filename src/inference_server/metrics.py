@@ -10,6 +10,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoM
 from prometheus_client.registry import Collector
 
 from alerting.alert_stream import AlertStatus
+from alerting.evidence_files import EvidenceFilesStatus
 from alerting.flow_archive import FlowArchiveStatus
 from capture.status import InterfaceStatus
 from detection.shadow import ShadowStatus
@@ -53,6 +54,9 @@ COUNTERS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "alert_messages": ("Revisions of alerts, first and last ones included.", ()),
     "alert_messages_failed": ("Revisions that a consumer did not take, a defect.", ("consumer",)),
     "alert_explanations": ("Explanations for alerts, by outcome.", ("outcome",)),
+    "evidence_files_written": ("Captures of alerts' first packets written.", ()),
+    "evidence_files_missing": ("Alerts of captured flows without one.", ("reason",)),
+    "evidence_files_deleted": ("Those deleted to keep EVIDENCE_DISK_MB.", ()),
     "log_lines_written": ("Lines written to a log file.", ("file",)),
     "log_lines_lost": ("Lines that could not be written.", ("file",)),
     "archive_flows_written": ("Captured flows that were archived.", ()),
@@ -75,6 +79,8 @@ GAUGES: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "archive_queue_capacity_flows": ("How many may wait before they are dropped.", ()),
     "archive_files": ("Files of archived flows.", ()),
     "archive_bytes": ("What they take on disk.", ()),
+    "evidence_files": ("Captures of alerts' first packets on disk.", ()),
+    "evidence_files_bytes": ("What they take there.", ()),
     "alerts_open": ("Alerts that are open.", ()),
     "alerts_open_capacity": ("How many may be; one more closes the oldest.", ()),
     "alert_rules_current": ("1 when the rules file is in use as it is.", ()),
@@ -168,6 +174,8 @@ def _samples(status: ServiceStatus) -> Iterable[Sample]:
     for (source, label), flows in sink.verdicts.items():
         yield "predictions", (source, _result(label), label), flows
     yield from _alert_samples(status.alerts.stream)
+    if status.alerts.evidence:
+        yield from _evidence_samples(status.alerts.evidence)
     for file in log_files(status):
         yield "log_lines_written", (file.name,), file.written
         yield "log_lines_lost", (file.name,), file.lost
@@ -210,6 +218,18 @@ def _alert_samples(status: AlertStatus) -> Iterable[Sample]:
         yield "alert_explanations", (outcome,), explanations
     if status.rules:
         yield "alert_rules_current", (), float(status.rules.error is None)
+
+
+def _evidence_samples(evidence: EvidenceFilesStatus) -> Iterable[Sample]:
+    yield "evidence_files_written", (), evidence.written
+    yield "evidence_files_missing", ("no packets kept",), evidence.no_packets
+    yield "evidence_files_missing", ("failed",), evidence.failed
+    for reason, alerts in evidence.skipped.items():
+        yield "evidence_files_missing", (reason,), alerts
+    yield "evidence_files_deleted", (), evidence.deleted
+    yield "evidence_files", (), evidence.files
+    yield "evidence_files_bytes", (), evidence.bytes
+    yield "thread_running", ("evidence",), float(evidence.running)
 
 
 def _scoring_samples(counters: WorkerCounters) -> Iterable[Sample]:

@@ -44,7 +44,7 @@ class Service:
         self.settings = settings
         self.application_log = ApplicationLog(settings.log_dir)
         self.archive = FlowArchive(settings.flows_dir, int(settings.flow_archive_gb * GIGABYTE))
-        self.alerts = Alerts(settings)
+        self.alerts = Alerts(settings, lambda wanted, path: self.capture.evidence(wanted, path))
         log = PredictionLog(settings.log_dir, negatives=settings.log_negative_predictions)
         self.sink = Sink(log, self.alerts.stream)
         self.drift = Drift()
@@ -64,6 +64,7 @@ class Service:
     def start(self) -> None:
         """Start every thread; returns at once."""
         self.application_log.open()
+        self.alerts.start()
         self.sink.start()
         self.archive.start()
         self.worker.start()
@@ -84,7 +85,7 @@ class Service:
         self.worker.stop(max(0.5, deadline - time.monotonic() - 0.5))
         self.sink.stop(max(0.5, deadline - time.monotonic()))
         self.archive.stop(max(0.5, deadline - time.monotonic()))
-        self.alerts.stop()
+        self.alerts.stop(max(0.5, deadline - time.monotonic()))
         logger.info("stopped")
         self.application_log.close()
 

@@ -157,6 +157,12 @@ class Settings(BaseSettings):
         description="YAML file of rules that suppress alerts, see [alerts.md](alerts.md); read again when it "
         "changes; unset: every attack raises an alert",
     )
+    evidence_disk_mb: int = Field(
+        512,
+        ge=0,
+        description="megabytes in LOG_DIR/evidence, where the first packets of alerts are kept; the oldest "
+        "are deleted; 0: none are written",
+    )
     sensor_id: str = Field(
         default_factory=socket.gethostname,
         description="this sensor's name in every verdict; unset: host name",

@@ -15,7 +15,7 @@ import sys
 import time
 from pathlib import Path
 
-from capture.evidence import FiveTuple
+from capture.evidence import FiveTuple, Wanted
 from capture.options import CaptureOptions, OwnService
 from capture.rules import LiveRules
 from capture.sidecar import Sidecar
@@ -47,7 +47,8 @@ def main(interfaces: str, output: Path, given: str = "{}") -> None:
     sys.stdin.read()
     running = sidecar.status()
     sidecar.stop(10)
-    evidence = sidecar.evidence(FiveTuple(*ask[:5]), 0, time.time_ns(), ask[5]) if ask else 0
+    wanted = [Wanted(FiveTuple(*ask[:5]), 0, time.time_ns())] if ask else []
+    evidence = sidecar.evidence(wanted, ask[5]) if ask else 0
     stopped = [dataclasses.asdict(status) for status in sidecar.status()]
     answer = {
         "stopped": stopped,

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from alerting.alert_stream import AlertStatus
+from alerting.evidence_files import EvidenceFilesStatus
 from alerting.flow_archive import FlowArchiveStatus
 from alerting.line_file import LineFileStatus
 from alerting.policy import PolicyCounts
@@ -90,6 +91,22 @@ ARCHIVE = FlowArchiveStatus(
 )
 
 
+EVIDENCE = EvidenceFilesStatus(
+    running=True,
+    asked=9,
+    written=3,
+    no_packets=2,
+    failed=1,
+    skipped={"over budget": 1},
+    waiting=2,
+    deleted=1,
+    files=2,
+    bytes=700,
+    limit_bytes=1000,
+    limit_files=10,
+    error=None,
+)
+
 ALERTS = AlertsStatus(
     stream=AlertStatus(
         policy=PolicyCounts(
@@ -107,6 +124,7 @@ ALERTS = AlertsStatus(
         rules=RulesStatus("/etc/ml-ids/rules.yaml", rules=2, loads=1, error=None),
     ),
     log=LineFileStatus("alerts.json", 5, 0, None),
+    evidence=EVIDENCE,
 )
 
 

@@ -1,10 +1,18 @@
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from capture.files import read_capture
+from capture.interfaces import may_capture
+from capture.options import CaptureOptions
+from capture.rules import LiveRules
+from capture.sidecar import Sidecar
+from flows.table import FlowTable
 from helpers.alerts import validated
 from helpers.flows import flow_table, verdicts_for
 from helpers.models import typical_flow
@@ -23,11 +31,11 @@ def _lines(directory: Path) -> list[dict[str, Any]]:
     [("alert", "sidecar", 1), ("alert", "demo", 1), ("alert", "api", 10), ("flow", "sidecar", 10)],
 )
 def test_what_is_aggregated(tmp_path: Path, mode: str, source: str, alerts: int) -> None:
-    parts = Alerts(load_settings(log_dir=tmp_path, publish_mode=mode))
+    parts = Alerts(load_settings(log_dir=tmp_path, publish_mode=mode), lambda *_: 0)
     table = flow_table(10)
     parts.stream.take(table, verdicts_for(table, [17] * 10), source)
     parts.stream.close()
-    parts.stop()
+    parts.stop(1)
     closed = [line["ml_ids"] for line in _lines(tmp_path) if line["ml_ids"]["state"] == "closed"]
     assert len(closed) == alerts
     assert sum(line["count"] for line in closed) == 10
@@ -45,13 +53,77 @@ def test_ten_attack_rows_of_a_request_are_ten_lines(serve: Any, tmp_path: Path) 
 
 
 def test_the_demo_is_seen_in_its_alerts(tmp_path: Path) -> None:
-    parts = Alerts(load_settings(log_dir=tmp_path))
+    parts = Alerts(load_settings(log_dir=tmp_path), lambda *_: 0)
     table = flow_table(3, sensor="demo")
     parts.stream.take(table, verdicts_for(table, [17, 0, 17]), "demo")
     parts.stream.close()
-    parts.stop()
+    parts.stop(1)
     seen = [(line["ml_ids"]["sensor"], line["ml_ids"]["source"]) for line in _lines(tmp_path)]
     assert seen == [("demo", "demo")] * 2
+
+
+def _exchange() -> int:
+    """Have a connection over loopback; returns the client's port."""
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        socket.create_connection(listener.getsockname()) as client,
+        listener.accept()[0] as server,
+    ):
+        client.sendall(b"question")
+        assert server.recv(100) == b"question"
+        return int(client.getsockname()[1])
+
+
+@pytest.mark.skipif(not may_capture(), reason="capturing is not permitted here")
+def test_the_packets_of_an_alert_are_evidence(tmp_path: Path) -> None:
+    ports: list[int] = []
+
+    def judge(table: FlowTable) -> int:
+        ours = table.take(np.isin(table.src_port, ports))
+        parts.stream.take(ours, verdicts_for(ours, [17] * len(ours)), "sidecar")
+        return 0
+
+    sidecar = Sidecar(
+        ["lo"],
+        judge,
+        sensor="s",
+        rules=LiveRules(linger_seconds=0.2),
+        options=CaptureOptions(evidence_bytes=64 << 20),
+    )
+    parts = Alerts(load_settings(log_dir=tmp_path), sidecar.evidence)
+    parts.start()
+    sidecar.start()
+    try:
+        wait_until(lambda: sidecar.status()[0].running)
+        ports.append(_exchange())
+        wait_until(lambda: len(_lines(tmp_path)) == 1)
+        alert_id = _lines(tmp_path)[0]["ml_ids"]["alert_id"]
+        wait_until((tmp_path / "evidence" / f"{alert_id}.pcap").exists)
+        parts.stream.close()
+    finally:
+        sidecar.stop(10)
+        parts.stop(10)
+    opened, closed = _lines(tmp_path)
+    assert "evidence" not in opened["ml_ids"]
+    assert closed["ml_ids"]["evidence"] == f"{alert_id}.pcap"
+    (table,) = read_capture(tmp_path / "evidence" / f"{alert_id}.pcap")
+    assert table.src_port.tolist() == ports
+    counted = closed["flow"]["pkts_toserver"] + closed["flow"]["pkts_toclient"]
+    assert table.column("tot_fwd_pkts")[0] + table.column("tot_bwd_pkts")[0] == counted
+    evidence = parts.status().evidence
+    assert evidence is not None
+    assert (evidence.written, evidence.files) == (1, 1)
+
+
+def test_without_room_on_disk_there_is_no_evidence(tmp_path: Path) -> None:
+    parts = Alerts(load_settings(log_dir=tmp_path, evidence_disk_mb=0), lambda *_: 0)
+    table = flow_table(1)
+    parts.stream.take(table, verdicts_for(table, [17]), "sidecar")
+    parts.stream.close()
+    parts.stop(1)
+    assert parts.status().evidence is None
+    assert not (tmp_path / "evidence").exists()
+    assert len(_lines(tmp_path)) == 2
 
 
 def test_suppressed_attacks_are_in_health(serve: Any, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from detection.shadow import ShadowStatus
 from detection.watcher import ModelStatus
 from flows.schema import COMMON_NAMES
 from helpers.models import make_record, make_scorer
-from helpers.status import ALERTS, ARCHIVE, INTERFACE, SINK, make_status
+from helpers.status import ALERTS, ARCHIVE, EVIDENCE, INTERFACE, SINK, make_status
 from inference_server.api_models import Health
 from inference_server.health import degraded_reasons, health_body, missing_for_ready
 from inference_server.live_capture import CaptureStatus
@@ -102,6 +102,14 @@ def test_what_keeps_it_from_being_ready_is_degraded_too(changes: dict[str, Any],
         (
             {"alerts": replace(ALERTS, log=replace(BROKEN, name="alerts.json"))},
             "alerts.json: 3 lines lost: No space left on device",
+        ),
+        (
+            {"alerts": replace(ALERTS, evidence=replace(EVIDENCE, error="disk full; make room"))},
+            "evidence: 1 files not written: disk full; make room",
+        ),
+        (
+            {"alerts": replace(ALERTS, evidence=replace(EVIDENCE, running=False))},
+            "the evidence thread is dead",
         ),
         (
             {"alerts": replace(ALERTS, stream=replace(ALERTS.stream, rules=WRONG_RULES))},

@@ -51,6 +51,9 @@ def test_numbers_are_the_services() -> None:
     assert samples["mlids_alert_explanations_total", (("outcome", "over budget"),)] == 1
     assert samples["mlids_alert_messages_failed_total", (("consumer", "alerts.json"),)] == 1
     assert samples["mlids_alert_rules_current", ()] == 1
+    assert samples["mlids_evidence_files_written_total", ()] == 3
+    assert samples["mlids_evidence_files_missing_total", (("reason", "over budget"),)] == 1
+    assert samples["mlids_evidence_files_bytes", ()] == 700
     (model,) = [labels for name, labels in samples if name == "mlids_model_info"]
     assert dict(model)["version"] == "1"
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import orjson
 
-from capture.evidence import FiveTuple, write_evidence
+from capture.evidence import Wanted, write_evidence
 from capture.extractors.defects import known_defects
 from capture.extractors.environment import Environment
 from capture.extractors.packet_program import packet_program
@@ -279,6 +279,6 @@ class ExtractorSidecar:
         """Return the state of every interface."""
         return tuple(extractor.status() for extractor in self._extractors)
 
-    def evidence(self, flow: FiveTuple, from_us: int, to_us: int, path: str | PathLike[str]) -> int:
-        """Write what is kept of a flow's packets, which is nothing: see `write_evidence`."""
-        return write_evidence([], flow, from_us, to_us, path)
+    def evidence(self, wanted: Sequence[Wanted], path: str | PathLike[str]) -> int:
+        """Write what is kept of flows' packets, which is nothing: see `write_evidence`."""
+        return write_evidence([], wanted, path)
