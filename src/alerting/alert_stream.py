@@ -23,8 +23,8 @@ EXPLANATION_BURST: Final = 10
 PORTION: Final = 256
 """Messages handed on at once."""
 
-Explain = Callable[[FlowTable, str], tuple[Explanation | None, ...]]
-"""Explains a table's flows by the model of a version; None where it cannot."""
+Explain = Callable[[FlowTable, Verdicts], tuple[Explanation | None, ...]]
+"""Says why a table's flows got these verdicts; None where nothing can."""
 
 NameEvidence = Callable[[str], str | None]
 """Names the file with the evidence of an alert's id, None while there is none."""
@@ -41,8 +41,8 @@ class AlertStatus:
 
     Attributes:
         policy: the policy's counters.
-        explained: explanations asked for, by outcome: given, unavailable (no model of that version),
-            over budget (not asked), failed.
+        explained: explanations asked for, by outcome: given, unavailable (none to be had), over budget
+            (not asked for), failed.
         failed: messages that a consumer did not take because of a defect, by consumer.
         rules: the state of the rules file, None without one.
     """
@@ -124,7 +124,7 @@ class AlertStream:
             self._explained["over budget"] += 1
             return None
         try:
-            (explanation,) = explain(alert.flow.table(), alert.flow.shared.model_version)
+            (explanation,) = explain(alert.flow.table(), alert.flow.verdicts())
         except Exception:
             self._explained["failed"] += 1
             logger.exception("alert %s goes without an explanation", alert.alert_id)

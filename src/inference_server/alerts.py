@@ -9,7 +9,7 @@ from typing import Final
 
 from alerting.alert_flow import FlowSpan
 from alerting.alert_log import NAME, AlertLog
-from alerting.alert_stream import AlertStatus, AlertStream, Consumer
+from alerting.alert_stream import AlertStatus, AlertStream, Consumer, Explain
 from alerting.evidence_files import EvidenceFiles, EvidenceFilesStatus
 from alerting.line_file import LineFileStatus
 from alerting.policy import AlertPolicy
@@ -43,11 +43,12 @@ class AlertsStatus:
 class Alerts:
     """Joins the parts; the sink feeds `stream`."""
 
-    def __init__(self, settings: Settings, find_packets: FindPackets) -> None:
+    def __init__(self, settings: Settings, explain: Explain, find_packets: FindPackets) -> None:
         """Make the parts.
 
         Args:
             settings: the service's.
+            explain: says why a flow got its verdict.
             find_packets: writes what capture keeps of flows to a file.
         """
         self._log = AlertLog(settings.log_dir)
@@ -61,7 +62,7 @@ class Alerts:
         if self._evidence:
             consumers["evidence"] = self._evidence.take
         self.stream = AlertStream(
-            policy, consumers, name_evidence=self._evidence.name if self._evidence else None
+            policy, consumers, explain=explain, name_evidence=self._evidence.name if self._evidence else None
         )
 
     def start(self) -> None:

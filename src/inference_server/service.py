@@ -20,6 +20,7 @@ from inference_server.alerts import SIDECAR, Alerts
 from inference_server.application_log import ApplicationLog
 from inference_server.auth import KeyCheck
 from inference_server.champion import configured_watcher
+from inference_server.explaining import LatestModels
 from inference_server.health import health_body, missing_for_ready
 from inference_server.live_capture import LiveCapture, captured_dialect
 from inference_server.metrics import Metrics
@@ -44,7 +45,10 @@ class Service:
         self.settings = settings
         self.application_log = ApplicationLog(settings.log_dir)
         self.archive = FlowArchive(settings.flows_dir, int(settings.flow_archive_gb * GIGABYTE))
-        self.alerts = Alerts(settings, lambda wanted, path: self.capture.evidence(wanted, path))
+        self.models = LatestModels()
+        self.alerts = Alerts(
+            settings, self.models.explain, lambda wanted, path: self.capture.evidence(wanted, path)
+        )
         log = PredictionLog(settings.log_dir, negatives=settings.log_negative_predictions)
         self.sink = Sink(log, self.alerts.stream)
         self.drift = Drift()
@@ -130,6 +134,7 @@ class Service:
 
     def _serve(self, scorer: Scorer) -> None:
         first = self.worker.scorer is None
+        self.models.serve(scorer)
         self.drift.watch(scorer.record)
         self.threshold.champion(scorer)
         if first:

@@ -14,6 +14,7 @@ from alerting.alert_stream import EXPLANATION_BURST, EXPLANATIONS_PER_SECOND, Al
 from alerting.policy import AlertPolicy
 from flows.explanations import Explanation
 from flows.table import FlowTable
+from flows.verdicts import Verdicts
 from helpers.alerts import HandClock, attacks, packed, validated
 from helpers.flows import flow_table, verdicts_for
 
@@ -58,8 +59,8 @@ def test_a_consumer_that_fails_is_counted_and_costs_the_others_nothing(hands: Ha
 def test_what_opens_or_revises_is_explained_by_the_model_that_judged_it(hands: HandClock) -> None:
     asked: list[tuple[int, str]] = []
 
-    def explain(table: FlowTable, version: str) -> tuple[Explanation | None, ...]:
-        asked.append((int(table.src_port[0]), version))
+    def explain(table: FlowTable, verdicts: Verdicts) -> tuple[Explanation | None, ...]:
+        asked.append((int(table.src_port[0]), verdicts.model_version))
         return (EXPLANATION if len(asked) != 2 else None,)
 
     messages: list[AlertRevision] = []
@@ -82,6 +83,14 @@ def test_an_explanation_that_the_verdict_has_is_not_asked_for(hands: HandClock) 
     assert stream.status().explained == {}
 
 
+def test_the_file_with_the_evidence_is_named_from_the_second_message_on(hands: HandClock) -> None:
+    messages: list[AlertRevision] = []
+    stream = _stream(hands, {"keep": messages.extend}, name_evidence=lambda alert_id: f"{alert_id}.pcap")
+    stream.take(*attacks(["10.0.0.1"]), "sidecar")
+    stream.close()
+    assert [message.evidence for message in messages] == [None, f"{messages[0].alert_id}.pcap"]
+
+
 def test_explaining_has_a_budget(hands: HandClock) -> None:
     stream = _stream(hands, {}, explain=lambda *_: (EXPLANATION,))
     stream.take(*attacks(["10.0.0.1"] * 500), "api")
@@ -92,7 +101,7 @@ def test_explaining_has_a_budget(hands: HandClock) -> None:
 
 
 def test_an_explanation_that_fails_leaves_the_alert(hands: HandClock) -> None:
-    def explain(table: FlowTable, version: str) -> tuple[Explanation | None, ...]:
+    def explain(table: FlowTable, verdicts: Verdicts) -> tuple[Explanation | None, ...]:
         raise RuntimeError("a defect")
 
     messages: list[AlertRevision] = []
@@ -105,7 +114,7 @@ def test_an_explanation_that_fails_leaves_the_alert(hands: HandClock) -> None:
 def test_a_flood_of_one_scanner_is_a_handful_of_lines(hands: HandClock, tmp_path: Path) -> None:
     asked: list[int] = []
 
-    def explain(table: FlowTable, version: str) -> tuple[Explanation | None, ...]:
+    def explain(table: FlowTable, verdicts: Verdicts) -> tuple[Explanation | None, ...]:
         asked.append(len(table))
         return (EXPLANATION,)
 

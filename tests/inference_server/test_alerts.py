@@ -13,6 +13,7 @@ from capture.options import CaptureOptions
 from capture.rules import LiveRules
 from capture.sidecar import Sidecar
 from flows.table import FlowTable
+from flows.verdicts import Verdicts
 from helpers.alerts import validated
 from helpers.flows import flow_table, verdicts_for
 from helpers.models import typical_flow
@@ -26,12 +27,16 @@ def _lines(directory: Path) -> list[dict[str, Any]]:
     return validated(path.read_text()) if path.exists() else []
 
 
+def _unexplained(table: FlowTable, verdicts: Verdicts) -> tuple[None, ...]:
+    return (None,) * len(table)
+
+
 @pytest.mark.parametrize(
     ("mode", "source", "alerts"),
     [("alert", "sidecar", 1), ("alert", "demo", 1), ("alert", "api", 10), ("flow", "sidecar", 10)],
 )
 def test_what_is_aggregated(tmp_path: Path, mode: str, source: str, alerts: int) -> None:
-    parts = Alerts(load_settings(log_dir=tmp_path, publish_mode=mode), lambda *_: 0)
+    parts = Alerts(load_settings(log_dir=tmp_path, publish_mode=mode), _unexplained, lambda *_: 0)
     table = flow_table(10)
     parts.stream.take(table, verdicts_for(table, [17] * 10), source)
     parts.stream.close()
@@ -49,11 +54,15 @@ def test_ten_attack_rows_of_a_request_are_ten_lines(serve: Any, tmp_path: Path) 
         assert answer.json()["prediction"] == [5] * 10 + [0]
     lines = _lines(tmp_path)
     assert len({line["ml_ids"]["alert_id"] for line in lines}) == len(lines) == 10
+    for line in lines:
+        explained = line["ml_ids"]["explanation"]
+        moved = sum(feature["contribution"] for feature in explained["features"])
+        assert explained["base"] + moved + explained["rest"] == pytest.approx(line["ml_ids"]["p_attack"])
     assert {(line["ml_ids"]["state"], line["ml_ids"]["sensor"]) for line in lines} == {("closed", "sensor-1")}
 
 
 def test_the_demo_is_seen_in_its_alerts(tmp_path: Path) -> None:
-    parts = Alerts(load_settings(log_dir=tmp_path), lambda *_: 0)
+    parts = Alerts(load_settings(log_dir=tmp_path), _unexplained, lambda *_: 0)
     table = flow_table(3, sensor="demo")
     parts.stream.take(table, verdicts_for(table, [17, 0, 17]), "demo")
     parts.stream.close()
@@ -90,11 +99,12 @@ def test_the_packets_of_an_alert_are_evidence(tmp_path: Path) -> None:
         rules=LiveRules(linger_seconds=0.2),
         options=CaptureOptions(evidence_bytes=64 << 20),
     )
-    parts = Alerts(load_settings(log_dir=tmp_path), sidecar.evidence)
+    parts = Alerts(load_settings(log_dir=tmp_path), _unexplained, sidecar.evidence)
     parts.start()
     sidecar.start()
     try:
-        wait_until(lambda: sidecar.status()[0].running)
+        # The kernels may have to be compiled first.
+        wait_until(lambda: sidecar.status()[0].running, seconds=300)
         ports.append(_exchange())
         wait_until(lambda: len(_lines(tmp_path)) == 1)
         alert_id = _lines(tmp_path)[0]["ml_ids"]["alert_id"]
@@ -116,7 +126,7 @@ def test_the_packets_of_an_alert_are_evidence(tmp_path: Path) -> None:
 
 
 def test_without_room_on_disk_there_is_no_evidence(tmp_path: Path) -> None:
-    parts = Alerts(load_settings(log_dir=tmp_path, evidence_disk_mb=0), lambda *_: 0)
+    parts = Alerts(load_settings(log_dir=tmp_path, evidence_disk_mb=0), _unexplained, lambda *_: 0)
     table = flow_table(1)
     parts.stream.take(table, verdicts_for(table, [17]), "sidecar")
     parts.stream.close()
