@@ -19,9 +19,11 @@ import pytest
 
 from capture.interfaces import may_capture
 from capture.status import FrameCounters
+from detection.drift import ENOUGH_FLOWS, SHIFTED_PSI, DriftStatus
+from helpers.models import make_scorer
 from helpers.server import serving, wait_until
 from helpers.status import INTERFACE, make_status
-from inference_server.health import degraded_reasons
+from inference_server.health import degraded_reasons, health_body
 from inference_server.live_capture import CaptureStatus
 from inference_server.main import create_app
 from inference_server.settings import Settings, load_settings
@@ -166,6 +168,11 @@ def degraded(directory: Path) -> str:
         return f"/health says {client.get('/health').json()['status']}"
 
 
+def drifting(directory: Path) -> str:
+    status = make_status(make_scorer(), drift=DriftStatus(ENOUGH_FLOWS, {"flow_duration": 2 * SHIFTED_PSI}))
+    return f"/health says {health_body(status, 300)['status']}"
+
+
 PROVOKED: dict[str, Callable[[Path], str]] = {
     "no live capture": no_permission,
     "CIC_INTERFACE": unknown_interface,
@@ -175,7 +182,8 @@ PROVOKED: dict[str, Callable[[Path], str]] = {
     "Model not available: registry sqlite": empty_registry,
     "Model not available: registry http": dead_registry,
     "HOST=0.0.0.0": open_to_all,
-    "/health": degraded,
+    "/health says degraded": degraded,
+    "/health says drift": drifting,
 }
 
 
@@ -214,7 +222,7 @@ def test_the_logs_it_names_are_the_logs_there_are(tmp_path: Path) -> None:
         wait_until(lambda: client.post("/predict", content=FLOW).status_code == 200)
         log = tmp_path / "logs" / "positive_predictions.log"
         wait_until(log.exists)
-        named = set(re.findall(r"`(\w+\.log)`", README))
+        named = set(re.findall(r"`(\w+\.log|alerts\.json)`", README))
         files = {Path(file["name"]).name for file in client.get("/health").json()["sink"]["files"]}
     assert files == named
     assert time.time() - log.stat().st_mtime < 60

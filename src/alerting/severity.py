@@ -28,6 +28,7 @@ KINDS: Final[dict[str, Kind]] = {
     "infiltration": Kind(1, "Successful Administrator Privilege Gain"),
     "privilege-escalation": Kind(1, "Attempted Administrator Privilege Gain"),
     "worm": Kind(1, "A Network Trojan was detected"),
+    "attack": Kind(2, "Misc Attack"),
     "brute-force": Kind(2, "Attempted User Privilege Gain"),
     "ddos": Kind(2, "Detection of a Denial of Service Attack"),
     "dos": Kind(2, "Attempted Denial of Service"),

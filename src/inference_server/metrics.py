@@ -12,6 +12,7 @@ from prometheus_client.registry import Collector
 from alerting.alert_stream import AlertStatus
 from alerting.evidence_files import EvidenceFilesStatus
 from alerting.flow_archive import FlowArchiveStatus
+from alerting.sink import SinkStatus
 from capture.status import InterfaceStatus
 from detection.shadow import ShadowStatus
 from detection.worker_counters import WorkerCounters
@@ -155,24 +156,8 @@ def _samples(status: ServiceStatus) -> Iterable[Sample]:
     yield from _scoring_samples(status.scoring)
     if status.shadow:
         yield from _shadow_samples(status.shadow)
-    if status.drift and status.drift.psi:
-        yield "drift_share", (), status.drift.share
-        for feature, index in status.drift.psi.items():
-            yield "feature_psi", (feature,), index
-    sink = status.sink
-    if status.threshold is not None:
-        yield "operating_threshold", (), status.threshold.value
-    yield "model_loaded", (), float(status.scorer is not None)
-    yield "model_from_cache", (), float(status.model.source == "cache")
-    if status.model.checked_at is not None:
-        yield "model_checked_timestamp_seconds", (), status.model.checked_at
-    yield "model_load_failures", (), status.model.failures
-    yield "sink_queue_flows", (), sink.queued
-    yield "sink_queue_capacity_flows", (), sink.capacity
-    yield "verdicts_unlogged", (), sink.dropped
-    yield "attacks_unalerted", (), sink.unalerted
-    for (source, label), flows in sink.verdicts.items():
-        yield "predictions", (source, _result(label), label), flows
+    yield from _model_samples(status)
+    yield from _sink_samples(status.sink)
     yield from _alert_samples(status.alerts.stream)
     if status.alerts.evidence:
         yield from _evidence_samples(status.alerts.evidence)
@@ -181,10 +166,33 @@ def _samples(status: ServiceStatus) -> Iterable[Sample]:
         yield "log_lines_lost", (file.name,), file.lost
     yield "thread_restarts", ("scoring",), status.scoring.restarts
     yield "thread_running", ("scoring",), float(status.scoring_running)
-    yield "thread_restarts", ("sink",), sink.restarts
-    yield "thread_running", ("sink",), float(sink.running)
     if status.archive.enabled:
         yield from _archive_samples(status.archive)
+
+
+def _model_samples(status: ServiceStatus) -> Iterable[Sample]:
+    yield "model_loaded", (), float(status.scorer is not None)
+    yield "model_from_cache", (), float(status.model.source == "cache")
+    if status.model.checked_at is not None:
+        yield "model_checked_timestamp_seconds", (), status.model.checked_at
+    yield "model_load_failures", (), status.model.failures
+    if status.threshold is not None:
+        yield "operating_threshold", (), status.threshold.value
+    if status.drift and status.drift.psi:
+        yield "drift_share", (), status.drift.share
+        for feature, index in status.drift.psi.items():
+            yield "feature_psi", (feature,), index
+
+
+def _sink_samples(sink: SinkStatus) -> Iterable[Sample]:
+    yield "sink_queue_flows", (), sink.queued
+    yield "sink_queue_capacity_flows", (), sink.capacity
+    yield "verdicts_unlogged", (), sink.dropped
+    yield "attacks_unalerted", (), sink.unalerted
+    for (source, label), flows in sink.verdicts.items():
+        yield "predictions", (source, _result(label), label), flows
+    yield "thread_restarts", ("sink",), sink.restarts
+    yield "thread_running", ("sink",), float(sink.running)
 
 
 def _archive_samples(archive: FlowArchiveStatus) -> Iterable[Sample]:
