@@ -140,8 +140,7 @@ def _forest(name: str, trees: list[Any], columns: Ints) -> Forest:
     )
     is_leaf = joined("children_left") < 0
     values = joined("value")[:, 0, :]
-    leaves, row = np.unique(values[is_leaf], axis=0, return_inverse=True)
-    right[is_leaf] = row.ravel()
+    leaves, right[is_leaf] = _distinct(values[is_leaf])
     forest = Forest(
         columns=columns,
         threshold=np.where(is_leaf, 0, floor_to_float32(joined("threshold"))).astype(np.float32),
@@ -150,7 +149,7 @@ def _forest(name: str, trees: list[Any], columns: Ints) -> Forest:
         missing_left=joined("missing_go_to_left").astype(np.bool_) & ~is_leaf,
         weight=joined("weighted_n_node_samples").astype(np.float64),
         roots=roots,
-        leaves=np.ascontiguousarray(leaves, np.float64),
+        leaves=leaves,
     )
     forest.check()
     if np.abs(forest.distributions() - values).max() > VALUE_TOLERANCE:
@@ -158,6 +157,13 @@ def _forest(name: str, trees: list[Any], columns: Ints) -> Forest:
             f"{name}: nodes must be the weighted means of their children; monotonic_cst has no compiled form"
         )
     return forest
+
+
+def _distinct(rows: Floats) -> tuple[Floats, Ints]:
+    """Return the distinct rows by first use, so that those of a tree lie together, and each row's place."""
+    _, first, place = np.unique(rows, axis=0, return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    return np.ascontiguousarray(rows[first[order]], np.float64), np.argsort(order)[place.ravel()]
 
 
 def floor_to_float32(numbers: Floats) -> NDArray[np.float32]:

@@ -8,6 +8,7 @@ that sort as the numbers do, so that a comparison is one of integers.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 
 from flows.jit import inlined, kernel
 
-BLOCK_ROWS: Final = 256
+BLOCK_ROWS: Final = 512
 """Rows that go through one tree before the next, so that a tree stays in the cache."""
 
 SCALE: Final = 0
@@ -120,29 +121,36 @@ def _column(node: np.uint64) -> np.uint64:
     return (node >> _TO_COLUMN) & _COLUMN
 
 
-@inlined
-def _walk(
-    nodes: Nodes, keys: Keys, starts: Eight, first: np.uint64, lane: np.uint64, nans: bool, ends: Nodes
-) -> None:
-    """Walk from eight `starts` to `ends`; walk w is of the group's row `first + w * lane`."""
-    a0, a1, a2, a3, a4, a5, a6, a7 = starts
-    l0, l1, l2, l3 = first, first + lane, first + _TWO * lane, first + _THREE * lane
-    l4, l5, l6, l7 = l0 + _FOUR * lane, l1 + _FOUR * lane, l2 + _FOUR * lane, l3 + _FOUR * lane
-    while True:
-        n0, n1, n2, n3 = nodes[a0], nodes[a1], nodes[a2], nodes[a3]
-        n4, n5, n6, n7 = nodes[a4], nodes[a5], nodes[a6], nodes[a7]
-        if (n0 | n1 | n2 | n3 | n4 | n5 | n6 | n7) & _RIGHT == _NONE:
-            break
-        a0 += _step(n0, keys[_column(n0) + l0], nans)
-        a1 += _step(n1, keys[_column(n1) + l1], nans)
-        a2 += _step(n2, keys[_column(n2) + l2], nans)
-        a3 += _step(n3, keys[_column(n3) + l3], nans)
-        a4 += _step(n4, keys[_column(n4) + l4], nans)
-        a5 += _step(n5, keys[_column(n5) + l5], nans)
-        a6 += _step(n6, keys[_column(n6) + l6], nans)
-        a7 += _step(n7, keys[_column(n7) + l7], nans)
-    ends[0], ends[1], ends[2], ends[3] = a0, a1, a2, a3
-    ends[4], ends[5], ends[6], ends[7] = a4, a5, a6, a7
+def _walker(nans: bool) -> Callable[[Nodes, Keys, Eight, U64, U64, Nodes], None]:
+    """Return the walk; one that expects no NaN is a third faster."""
+
+    @inlined
+    def walk(nodes: Nodes, keys: Keys, starts: Eight, first: np.uint64, lane: np.uint64, ends: Nodes) -> None:
+        """Walk from eight `starts` to `ends`; walk w is of the group's row `first + w * lane`."""
+        a0, a1, a2, a3, a4, a5, a6, a7 = starts
+        l0, l1, l2, l3 = first, first + lane, first + _TWO * lane, first + _THREE * lane
+        l4, l5, l6, l7 = l0 + _FOUR * lane, l1 + _FOUR * lane, l2 + _FOUR * lane, l3 + _FOUR * lane
+        while True:
+            n0, n1, n2, n3 = nodes[a0], nodes[a1], nodes[a2], nodes[a3]
+            n4, n5, n6, n7 = nodes[a4], nodes[a5], nodes[a6], nodes[a7]
+            if (n0 | n1 | n2 | n3 | n4 | n5 | n6 | n7) & _RIGHT == _NONE:
+                break
+            a0 += _step(n0, keys[_column(n0) + l0], nans)
+            a1 += _step(n1, keys[_column(n1) + l1], nans)
+            a2 += _step(n2, keys[_column(n2) + l2], nans)
+            a3 += _step(n3, keys[_column(n3) + l3], nans)
+            a4 += _step(n4, keys[_column(n4) + l4], nans)
+            a5 += _step(n5, keys[_column(n5) + l5], nans)
+            a6 += _step(n6, keys[_column(n6) + l6], nans)
+            a7 += _step(n7, keys[_column(n7) + l7], nans)
+        ends[0], ends[1], ends[2], ends[3] = a0, a1, a2, a3
+        ends[4], ends[5], ends[6], ends[7] = a4, a5, a6, a7
+
+    return walk
+
+
+_walk: Final = _walker(False)
+_walk_with_nans: Final = _walker(True)
 
 
 @inlined
@@ -169,8 +177,11 @@ def _linear(work: Floats, columns: Ints, numbers: Floats, answers: Floats) -> No
 
 
 @inlined
-def _write_keys(work: Floats, columns: Ints, narrow: NDArray[np.float32]) -> bool:
+def _write_keys(work: Floats, columns: Ints, narrow: NDArray[np.float32], keys: Keys) -> bool:
     """Write the rows as keys of float32, a group of eight rows after the other, each column by column.
+
+    Args:
+        narrow: where the float32 are put first; `keys` is the same memory.
 
     Returns:
         Whether any is NaN.
@@ -184,9 +195,8 @@ def _write_keys(work: Floats, columns: Ints, narrow: NDArray[np.float32]) -> boo
                 nans = True
                 value = np.float32(np.nan)
             narrow[group, j * LANES + lane] = value
-    keys = narrow.view(np.uint32)
-    for g in range(keys.shape[0]):
-        for k in range(keys.shape[1]):
+    for g in range((work.shape[0] + LANES - 1) // LANES):
+        for k in range(LANES * columns.shape[0]):
             bits = keys[g, k]
             keys[g, k] = ~bits if bits >> np.uint32(31) else bits | np.uint32(1 << 31)
     return nans
@@ -215,7 +225,10 @@ def _add_by_rows(
         root = roots[t]
         starts = (root, root, root, root, root, root, root, root)
         for g in range(sums.shape[0] // LANES):
-            _walk(nodes, keys[g], starts, _NONE, _NEXT, nans, ends)
+            if nans:
+                _walk_with_nans(nodes, keys[g], starts, _NONE, _NEXT, ends)
+            else:
+                _walk(nodes, keys[g], starts, _NONE, _NEXT, ends)
             for lane in range(LANES):
                 _add_leaf(sums[g * LANES + lane], leaves, leaf_rows[ends[lane]])
 
@@ -240,7 +253,10 @@ def _add_by_trees(
             one, two, three = roots[min(t + 1, last)], roots[min(t + 2, last)], roots[min(t + 3, last)]
             four, five, six = roots[min(t + 4, last)], roots[min(t + 5, last)], roots[min(t + 6, last)]
             starts = (roots[t], one, two, three, four, five, six, roots[min(t + 7, last)])
-            _walk(nodes, keys[groups], starts, lane_of_row, _NONE, nans, ends)
+            if nans:
+                _walk_with_nans(nodes, keys[groups], starts, lane_of_row, _NONE, ends)
+            else:
+                _walk(nodes, keys[groups], starts, lane_of_row, _NONE, ends)
             for lane in range(min(LANES, trees - t)):
                 _add_leaf(sums[i], leaves, leaf_rows[ends[lane]])
 
@@ -254,21 +270,26 @@ def _forest(
     leaf_rows: Keys,
     roots: Nodes,
     sums: Floats,
-    scratch: NDArray[np.float32],
+    narrow: NDArray[np.float32],
+    keys: Keys,
     ends: Nodes,
 ) -> None:
-    groups, width = (work.shape[0] + LANES - 1) // LANES, LANES * columns.shape[0]
-    narrow = scratch[: groups * width].reshape((groups, width))
-    nans = _write_keys(work, columns, narrow)
-    keys = narrow.view(np.uint32)
-    sums[:] = 0.0
-    if nans:
-        _add_by_rows(sums, leaves, nodes, leaf_rows, roots, keys, True, ends)
-        _add_by_trees(sums, leaves, nodes, leaf_rows, roots, keys, True, ends)
-    else:
-        _add_by_rows(sums, leaves, nodes, leaf_rows, roots, keys, False, ends)
-        _add_by_trees(sums, leaves, nodes, leaf_rows, roots, keys, False, ends)
-    sums /= roots.shape[0]
+    nans = _write_keys(work, columns, narrow, keys)
+    for i in range(sums.shape[0]):
+        for k in range(sums.shape[1]):
+            sums[i, k] = 0.0
+    _add_by_rows(sums, leaves, nodes, leaf_rows, roots, keys, nans, ends)
+    _add_by_trees(sums, leaves, nodes, leaf_rows, roots, keys, nans, ends)
+    for i in range(sums.shape[0]):
+        for k in range(sums.shape[1]):
+            sums[i, k] /= roots.shape[0]
+
+
+@inlined
+def _copy(source: Floats, target: Floats) -> None:
+    for i in range(source.shape[0]):
+        for j in range(source.shape[1]):
+            target[i, j] = source[i, j]
 
 
 @inlined
@@ -298,14 +319,15 @@ def score_rows(
     Args:
         rows: finite, or NaN where nothing linear reads them.
     """
-    features, classes = rows.shape[1], answers.shape[1]
+    classes = answers.shape[1]
     block = min(BLOCK_ROWS, rows.shape[0])
     whole = np.empty((block, width))
-    scratch = np.empty((block + LANES - 1) // LANES * LANES * _most_read(steps), np.float32)
+    narrow = np.empty(((block + LANES - 1) // LANES, LANES * _most_read(steps)), np.float32)
+    keys = narrow.view(np.uint32)
     ends = np.empty(LANES, np.uint64)
     for first in range(0, rows.shape[0], BLOCK_ROWS):
         work = whole[: min(BLOCK_ROWS, rows.shape[0] - first)]
-        work[:, :features] = rows[first : first + work.shape[0]]
+        _copy(rows[first : first + work.shape[0]], work)
         answer = work[:, :classes]
         for s in range(steps.shape[0]):
             kind, column, size, target, number, root, trees = steps[s]
@@ -317,5 +339,5 @@ def score_rows(
                 _linear(work, read, given, answer)
             else:
                 grown = roots[root : root + trees]
-                _forest(work, read, given, nodes, leaf_rows, grown, answer, scratch, ends)
-        answers[first : first + work.shape[0]] = answer
+                _forest(work, read, given, nodes, leaf_rows, grown, answer, narrow, keys, ends)
+        _copy(answer, answers[first : first + work.shape[0]])
