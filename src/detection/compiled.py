@@ -11,6 +11,7 @@ from typing import IO, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from detection.model import check_width
 from detection.program import program_of
 from detection.steps import STEPS, Floats, Linear, Scale, Step
 from detection.walk import Program, score_rows
@@ -79,10 +80,7 @@ class CompiledModel:
         Raises:
             ValueError: the rows do not have F columns.
         """
-        if rows.ndim != 2 or rows.shape[1] != self.features:
-            raise ValueError(
-                f"rows: must be n x {self.features}, are {' x '.join(str(size) for size in rows.shape)}"
-            )
+        check_width(rows, self.features)
         answers = np.empty((rows.shape[0], self.classes))
         program = self._program
         score_rows(

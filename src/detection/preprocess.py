@@ -2,24 +2,37 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
 from detection.record import Preprocessing
+from flows.jit import kernel
+
+Floats = NDArray[np.float64]
 
 
-def clean(features: NDArray[np.float64], rules: Preprocessing) -> NDArray[np.float64]:
-    """Return a copy of raw features in which NaN, infinities and values out of range are replaced.
+def clean(features: Floats, rules: Preprocessing) -> Floats:
+    """Return a copy of raw features: NaN, infinities and values out of range are replaced.
 
-    It is finite unless the rules leave NaN to the model.
+    It is finite, unless the rules keep NaN.
 
     Args:
         features: any shape, as the dialect measured them.
         rules: the model's own.
     """
-    cleaned = np.minimum(np.maximum(features, rules.minimum), rules.maximum)
-    # Both bounds pass NaN on, and turn infinities into the bounds.
-    if rules.nan is not None:
-        cleaned[np.isnan(features)] = rules.nan
-    cleaned[np.isposinf(features)] = rules.infinity
-    return cleaned
+    values = np.array(features, np.float64, order="C")
+    nan = math.nan if rules.nan is None else rules.nan
+    _clean(values.reshape(-1), nan, rules.infinity, rules.minimum, rules.maximum)
+    return values
+
+
+@kernel
+def _clean(values: Floats, nan: float, infinity: float, minimum: float, maximum: float) -> None:
+    for k in range(values.shape[0]):
+        value = values[k]
+        kept = minimum if value < minimum else value
+        kept = maximum if kept > maximum else kept
+        kept = infinity if value == np.inf else kept
+        values[k] = nan if value != value else kept

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detection.compiled import CompiledModel
+from detection.decision import decide
 from detection.explain import Explainer, explanation_of
 from detection.model import Model
 from detection.preprocess import clean
@@ -55,7 +56,10 @@ class Scorer:
         self._threshold = record.threshold
         self._model = model
         self._codes = np.array(record.classes, np.int32)
-        self._attack_columns = np.flatnonzero(self._codes != 0)
+        self._benign = record.benign_column
+        self._sizes = [
+            record.features.index(name) for name in (*PACKET_COUNTS, DURATION) if record.insufficient
+        ]
 
     @property
     def threshold(self) -> float:
@@ -93,19 +97,15 @@ class Scorer:
         """
         features = self._read(table)
         probabilities = self.probabilities(features)
-        insufficient = self._insufficient(features)
-        p_attack = 1.0 - probabilities[:, self.record.benign_column]
-        attack = (p_attack >= self.threshold) & ~insufficient
-        likeliest = self._attack_columns[probabilities[:, self._attack_columns].argmax(axis=1)]
-        column = np.where(attack, likeliest, self.record.benign_column)
-        p_label = np.take_along_axis(probabilities, column[:, None], axis=1)[:, 0]
-        p_attack[insufficient] = np.nan
-        p_label[insufficient] = np.nan
+        enough = self._enough(features)
+        code = np.empty(len(probabilities), np.int32)
+        p_attack, p_label = np.empty(len(probabilities)), np.empty(len(probabilities))
+        decide(probabilities, enough, self._codes, self._benign, self.threshold, code, p_attack, p_label)
         return Verdicts(
-            code=self._codes[column],
+            code=code,
             p_attack=p_attack,
             p_label=p_label,
-            insufficient=insufficient,
+            insufficient=np.logical_not(enough),
             threshold=self.threshold,
             model_name=self.model_name,
             model_version=self.model_version,
@@ -132,7 +132,7 @@ class Scorer:
             return tuple(explanations)
         rows = clean(features, self.record.preprocessing)
         p_attack = 1.0 - self._model.probabilities(rows)[:, self.record.benign_column]
-        for row in np.flatnonzero(~self._insufficient(features)).tolist():
+        for row in np.flatnonzero(self._enough(features)).tolist():
             base, moved = explainer.explain(rows[row])
             explanations[row] = explanation_of(self.record, features[row], float(p_attack[row]), base, moved)
         return tuple(explanations)
@@ -164,16 +164,16 @@ class Scorer:
             raise KeyError(", ".join(missing))
         return table.features if columns is None else table.features[:, columns]
 
-    def _insufficient(self, features: NDArray[np.float64]) -> NDArray[np.bool_]:
+    def _enough(self, features: NDArray[np.float64]) -> NDArray[np.bool_]:
         rule = self.record.insufficient
         if rule is None:
-            return np.zeros(features.shape[0], np.bool_)
-        forward, backward, duration = (
-            features[:, self.record.features.index(name)] for name in (*PACKET_COUNTS, DURATION)
-        )
+            return np.ones(features.shape[0], np.bool_)
+        forward, backward, duration = features[:, self._sizes].T
         # NaN and negative durations count as none.
-        enough = (forward + backward > rule.max_packets) & (duration > rule.max_duration_us)
-        return np.logical_not(enough)
+        enough: NDArray[np.bool_] = (forward + backward > rule.max_packets) & (
+            duration > rule.max_duration_us
+        )
+        return enough
 
 
 @lru_cache(maxsize=64)

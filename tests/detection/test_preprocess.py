@@ -25,6 +25,21 @@ def test_replaces_what_a_model_cannot_read() -> None:
     assert clean(raw, RULES).tolist() == [[7.0, 9.0, 0.0, 0.0, 1e6, 5.0]]
 
 
+def test_keeps_nan_where_the_rules_say_so() -> None:
+    raw = np.array([[np.nan, np.inf, -np.inf, 5.0]])
+    kept = clean(raw, RULES.model_copy(update={"nan": None}))
+    assert np.array_equal(kept, [[np.nan, 9.0, 0.0, 5.0]], equal_nan=True)
+
+
+def test_takes_any_layout() -> None:
+    raw = np.arange(12.0).reshape(3, 4) - 5.0
+    expected = np.maximum(raw, 0.0).tolist()
+    raw.flags.writeable = False
+    assert clean(raw, RULES).tolist() == expected
+    assert clean(np.asfortranarray(raw), RULES).tolist() == expected
+    assert clean(np.repeat(raw, 2, axis=1)[:, ::2], RULES).tolist() == expected
+
+
 def test_leaves_its_input_alone() -> None:
     raw = np.array([[np.nan, -1.0]])
     clean(raw, RULES)

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from sklearn.tree import DecisionTreeClassifier
 
 from detection.compile_sklearn import compile_pipeline
 from detection.scorer import Scorer
@@ -130,6 +131,20 @@ def test_scores_no_rows() -> None:
 def test_refuses_a_record_of_another_model() -> None:
     with pytest.raises(ValueError, match="the model has 76 features and 3 classes, its record 76 and 2"):
         Scorer(compile_pipeline(fitted_pipeline()), make_record(classes=(0, 5)))
+
+
+def test_a_model_may_keep_missing_values_only_where_trees_read_them() -> None:
+    record = make_record(names=COMMON_NAMES[:4], insufficient=None)
+    keeping = record.model_copy(
+        update={"preprocessing": record.preprocessing.model_copy(update={"nan": None})}
+    )
+    features, codes = made_up_flows(300, features=4)
+    features[::3, 1] = np.nan
+    tree = DecisionTreeClassifier(random_state=0).fit(features, codes)
+    scorer = Scorer(compile_pipeline(tree), keeping)
+    assert (scorer.probabilities(features) == tree.predict_proba(features)).all()
+    with pytest.raises(ValueError, match=r"preprocessing\.nan"):
+        Scorer(compile_pipeline(fitted_pipeline(features=4)), keeping)
 
 
 def test_threads_may_share_it() -> None:
