@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from flows.schema import COMMON
 from inference_server.envelopes import INPUTS, INSTANCES, RECORDS, SPLIT
-from inference_server.request_body import CSV, MAX_FLOWS
+from inference_server.request_body import CSV, MAX_FLOWS, PANDAS_SPLIT
 
 
 class Message(BaseModel):
@@ -26,6 +26,12 @@ class Problem(BaseModel):
     conflicting: list[tuple[str, str]] = Field(
         [], description="pairs of keys of the body that are one feature with two values"
     )
+
+
+class SplitProblem(BaseModel):
+    """Every answer of `POST /api/predictions` that is not 200; with a Problem's further lists."""
+
+    error: str
 
 
 class Model(BaseModel):
@@ -120,9 +126,13 @@ def _flow_schema() -> dict[str, Any]:
     }
 
 
-def _envelope_schemas(flows: dict[str, Any]) -> list[dict[str, Any]]:
-    columns = {"type": "object", "additionalProperties": {"type": "array"}}
-    split = {
+def split_request_body() -> dict[str, Any]:
+    """Return the OpenAPI description of a body of columns and data."""
+    return {"required": True, "content": {PANDAS_SPLIT: {"schema": _split_schema()}}}
+
+
+def _split_schema() -> dict[str, Any]:
+    return {
         "type": "object",
         "properties": {
             "columns": {"type": "array", "items": {"type": "string"}},
@@ -132,8 +142,12 @@ def _envelope_schemas(flows: dict[str, Any]) -> list[dict[str, Any]]:
         "required": ["columns", "data"],
         "additionalProperties": False,
     }
+
+
+def _envelope_schemas(flows: dict[str, Any]) -> list[dict[str, Any]]:
+    columns = {"type": "object", "additionalProperties": {"type": "array"}}
     either = {"oneOf": [flows, columns]}
-    contents = {SPLIT: split, RECORDS: flows, INSTANCES: either, INPUTS: either}
+    contents = {SPLIT: _split_schema(), RECORDS: flows, INSTANCES: either, INPUTS: either}
     return [
         {
             "type": "object",

@@ -44,7 +44,7 @@ def envelope_rows(name: str, content: Any) -> list[Rows]:
         UnprocessableError: it is not what its name says; names the place and the fix.
     """
     if name == SPLIT:
-        return _split(content)
+        return split_rows(content, name)
     if name != RECORDS and isinstance(content, dict):
         return _columns(name, content)
     return rows_of(records_in(content, name), null_is_nan=True)
@@ -68,36 +68,41 @@ def records_in(content: object, name: str) -> list[Mapping[str, object]]:
     return content
 
 
-def _split(content: object) -> list[Rows]:
+def split_rows(content: object, name: str) -> list[Rows]:
+    """Return the flows of an object of columns and data; `name` is what messages call it.
+
+    Raises:
+        UnprocessableError: it is not such an object; names the place and the fix.
+    """
     if not isinstance(content, dict):
-        raise UnprocessableError(f"{SPLIT} is {kind(content)}: send an object with columns and data")
+        raise UnprocessableError(f"{name} is {kind(content)}: send an object with columns and data")
     if more := [key for key in content if key not in _SPLIT_KEYS]:
-        raise UnprocessableError(f"{SPLIT}: unknown key {_quoted(more[0])}: send columns, data and index")
-    columns, data = (_list(content, key) for key in _SPLIT_KEYS[:2])
-    titles = _titles(columns)
+        raise UnprocessableError(f"{name}: unknown key {_quoted(more[0])}: send columns, data and index")
+    columns, data = (_list(content, key, name) for key in _SPLIT_KEYS[:2])
+    titles = _titles(columns, name)
     for number, row in enumerate(data):
         if type(row) is not list:
-            raise UnprocessableError(f"{SPLIT}.data: row {number} is {kind(row)}: send a list of values")
+            raise UnprocessableError(f"{name}.data: row {number} is {kind(row)}: send a list of values")
         if len(row) != len(titles):
             raise UnprocessableError(
-                f"{SPLIT}.data: row {number} has {len(row)} values for {len(titles)} columns"
+                f"{name}.data: row {number} has {len(row)} values for {len(titles)} columns"
             )
     return [Rows(titles, data, null_is_nan=True)]
 
 
-def _list(content: Mapping[str, object], key: str) -> list[Any]:
+def _list(content: Mapping[str, object], key: str, name: str) -> list[Any]:
     if key not in content:
-        raise UnprocessableError(f"{SPLIT} has no {key}: send columns and data")
+        raise UnprocessableError(f"{name} has no {key}: send columns and data")
     values = content[key]
     if not isinstance(values, list):
-        raise UnprocessableError(f"{SPLIT}.{key} is {kind(values)}: send a list")
+        raise UnprocessableError(f"{name}.{key} is {kind(values)}: send a list")
     return values
 
 
-def _titles(columns: Sequence[object]) -> tuple[str, ...]:
+def _titles(columns: Sequence[object], name: str) -> tuple[str, ...]:
     for number, title in enumerate(columns):
         if not isinstance(title, str):
-            raise UnprocessableError(f"{SPLIT}.columns: entry {number} is {kind(title)}: send feature names")
+            raise UnprocessableError(f"{name}.columns: entry {number} is {kind(title)}: send feature names")
     return tuple(str(title) for title in columns)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -12,7 +13,7 @@ import orjson
 from starlette.requests import Request
 
 from flows.records import NO_FEATURES, Rows, rows_of
-from inference_server.envelopes import ENVELOPES, envelope_of, envelope_rows, kind, records_in
+from inference_server.envelopes import ENVELOPES, envelope_of, envelope_rows, kind, records_in, split_rows
 from inference_server.errors import BodyTooLargeError, UnprocessableError
 
 MAX_BODY_BYTES: Final = 10_000_000
@@ -20,6 +21,8 @@ MAX_FLOWS: Final = 10_000
 """Flows of one request: a batch this large keeps the scoring thread from others for some 30 ms."""
 
 CSV: Final = "text/csv"
+PANDAS_SPLIT: Final = "application/json; format=pandas-split"
+"""What cstub/ml-ids-api calls an object of columns and data that is in no envelope."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +31,8 @@ class Body:
 
     Attributes:
         content: its bytes.
-        media_type: in lower case, without parameters; CSV decides how `content` is read, all else is JSON.
+        media_type: in lower case, without parameters, or PANDAS_SPLIT; that and CSV decide how `content` is
+            read, all else is JSON that says itself what it is.
     """
 
     content: bytes
@@ -60,7 +64,7 @@ async def read_body(request: Request, limit: int = MAX_BODY_BYTES) -> Body:
 
 
 def parse_flows(body: Body, max_flows: int = MAX_FLOWS) -> list[Rows]:
-    """Return the flows of a body: an object of features, a list of them, an envelope, or CSV.
+    """Return the flows of a body: an object of features, a list of them, an envelope, CSV or PANDAS_SPLIT.
 
     Raises:
         UnprocessableError: the body is not that, or names no feature.
@@ -68,7 +72,7 @@ def parse_flows(body: Body, max_flows: int = MAX_FLOWS) -> list[Rows]:
     """
     if not body.content.strip():
         raise UnprocessableError("No body: send a JSON object of flow features, or a list of them")
-    parts = _csv(body.content) if body.media_type == CSV else _json(body.content)
+    parts = _READERS.get(body.media_type, _json)(body.content)
     flows = sum(len(part.values) for part in parts)
     if flows > max_flows:
         raise BodyTooLargeError(
@@ -90,6 +94,10 @@ def _json(content: bytes) -> list[Rows]:
             f"or one of {', '.join(ENVELOPES)}"
         )
     return rows_of(records_in(decoded, "the body"))
+
+
+def _pandas_split(content: bytes) -> list[Rows]:
+    return split_rows(_decode(content), "the body")
 
 
 def _decode(content: bytes) -> Any:
@@ -125,3 +133,6 @@ def _cell(text: str) -> object:
         return float(text) if "_" not in text else text
     except ValueError:
         return text or None
+
+
+_READERS: Final[dict[str, Callable[[bytes], list[Rows]]]] = {CSV: _csv, PANDAS_SPLIT: _pandas_split}

@@ -16,8 +16,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from inference_server.api_models import Invocations, Predictions, Problem, flows_request_body
+from inference_server.api_models import (
+    Invocations,
+    Predictions,
+    Problem,
+    SplitProblem,
+    flows_request_body,
+    split_request_body,
+)
 from inference_server.errors import RequestError, UnprocessableError, answer_problem
+from inference_server.pandas_split import answer_error, read_split_body
 from inference_server.predict import EXPLAINED_FLOWS
 from inference_server.request_body import read_body
 from inference_server.responses import OrjsonResponse
@@ -85,9 +93,40 @@ async def invocations(request: Request) -> Response:
     return OrjsonResponse(answer)
 
 
+@router.post(
+    "/api/predictions",
+    operation_id="requestPrediction",
+    response_model=list[float],
+    openapi_extra={"requestBody": split_request_body(), "parameters": [*DIALECT]},
+    responses={
+        400: {"model": SplitProblem, "description": "No body, or no flow the model can judge; says why"},
+        401: {"model": SplitProblem, "description": "No accepted API key"},
+        413: {"model": SplitProblem, "description": "More than 10 MB, or 10,000 flows"},
+        415: {"model": SplitProblem, "description": "Another content type"},
+        503: {
+            "model": SplitProblem,
+            "description": "No model serves yet, or the queue is full (Retry-After)",
+        },
+    },
+    dependencies=DOCUMENTED["dependencies"],
+)
+async def api_predictions(request: Request) -> Response:
+    """Judge rows below columns: 1.0 for each attack, 0.0 for every other flow, in the order sent."""
+    service = _service(request)
+    try:
+        service.keys.check(request)
+        body = await read_split_body(request)
+        with service.metrics.prediction_latency.time():
+            judged = await service.predictor.judge(body, _dialect(request))
+    except RequestError as error:
+        return answer_error(error)
+    return OrjsonResponse(judged.verdicts.is_attack.astype(float))
+
+
 ENDPOINTS: Final[dict[tuple[str, str], Callable[[Request], Awaitable[Response]]]] = {
     ("POST", "/predict"): predict,
     ("POST", "/invocations"): invocations,
+    ("POST", "/api/predictions"): api_predictions,
 }
 
 

@@ -18,7 +18,7 @@ def test_the_document_is_the_applications() -> None:
 def test_routes() -> None:
     assert set(create_app().openapi()["paths"]) == {
         *("/", "/health", "/ready", "/metrics", "/predict"),
-        *("/invocations", "/ping"),
+        *("/invocations", "/ping", "/api/predictions"),
     }
 
 
