@@ -54,7 +54,8 @@ def own_probabilities(packages: list[Path]) -> dict[str, list[float]]:
 
 
 def _captured() -> FlowTable:
-    return FlowTable.from_features(FLOWS, COMMON_NAMES, "improved", sensor="sensor-1")
+    rows = np.arange(ROWS, dtype=np.uint64)
+    return FlowTable.from_features(FLOWS, COMMON_NAMES, "improved", sensor="sensor-1", flow_uid=rows)
 
 
 class Load:
@@ -66,13 +67,13 @@ class Load:
         self._end = threading.Event()
         self.answers: list[dict[str, Any]] = []
         self.faults: list[str] = []
-        self.scored: list[Verdicts] = []
+        self.scored: list[tuple[FlowTable, Verdicts]] = []
 
     def __enter__(self) -> Load:
         tell, worker = self._service.worker._on_scored, self._service.worker
 
         def scored(table: FlowTable, verdicts: Verdicts) -> None:
-            self.scored.append(verdicts)
+            self.scored.append((table, verdicts))
             tell(table, verdicts)
 
         worker._on_scored = scored
@@ -137,7 +138,7 @@ def test_models_are_swapped_under_load_without_a_failed_or_mixed_answer(
         version = answer["model"]["version"]
         assert answer["probability"] == own_probabilities[version]
         assert {verdict["model"]["version"] for verdict in answer["verdicts"]} == {version}
-    assert {verdicts.model_version for verdicts in load.scored} == set(VERSIONS)
-    for verdicts in load.scored:
-        batch = np.resize(own_probabilities[verdicts.model_version], len(verdicts))
-        np.testing.assert_array_equal(verdicts.p_attack, batch)
+    assert {verdicts.model_version for _, verdicts in load.scored} == set(VERSIONS)
+    for table, verdicts in load.scored:
+        own = np.array(own_probabilities[verdicts.model_version])
+        np.testing.assert_array_equal(verdicts.p_attack, own[table.flow_uid])
