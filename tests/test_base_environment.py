@@ -1,4 +1,4 @@
-"""A sensor's environment: the base dependencies alone, none of what trains."""
+"""A sensor's environment: what its extra asks for, none of what trains."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from helpers.server import wait_until
 
 ROOT = Path(__file__).resolve().parents[1]
 RESTART_SECONDS = 15
-ONLY_TRAINING = {"mlflow", "pandas", "scikit-learn", "skops", "catboost", "flask", "matplotlib"}
+ONLY_TRAINING = {"mlflow", "pandas", "scikit-learn", "skops", "catboost", "tables", "flask", "matplotlib"}
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The bin directory of an environment with the pinned base dependencies."""
+    """The bin directory of an environment with the pinned dependencies of the sensor."""
     folder = tmp_path_factory.mktemp("base")
     pins = re.findall(r"^([a-z0-9-]+)(?:\[.*\])?(==[^\\\n]*)", (ROOT / "requirements.txt").read_text(), re.M)
     (folder / "pins.txt").write_text("".join(f"{name}{rest.strip()}\n" for name, rest in pins))
     subprocess.run([sys.executable, "-m", "venv", folder / "venv"], check=True)
     pip = [folder / "venv" / "bin" / "python", "-m", "pip", "--disable-pip-version-check", "--quiet"]
-    command = [*pip, "install", "--constraint", folder / "pins.txt", "--editable", ROOT]
+    command = [*pip, "install", "--constraint", folder / "pins.txt", "--editable", f"{ROOT}[sensor]"]
     made = subprocess.run(command, capture_output=True, text=True, check=False)
     if made.returncode:
         pytest.skip(f"the environment cannot be made: {made.stderr.strip().splitlines()[-1]}")
