@@ -1,16 +1,18 @@
-"""The corrected CIC-IDS2017 as training data."""
+"""Labelled flows as training data."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from flows.labels import find_label
+from flows.labels import UNLABELLED, find_label
 from flows.parquet_files import read_parquet
 from flows.schema import COMMON_NAMES
+from flows.table import FlowTable
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +24,7 @@ class LabelledFlows:
         names: the features' canonical names.
         codes: int32, n; class codes.
         dialect: the rules that measured the flows.
-        rows_read: rows of the file.
+        rows_read: rows that there were.
         repeated: rows left out because an earlier one has the same features and class.
     """
 
@@ -37,22 +39,56 @@ class LabelledFlows:
         return int(self.codes.shape[0])
 
 
-def read_labelled(path: Path, names: tuple[str, ...] = COMMON_NAMES) -> LabelledFlows:
-    """Read labelled flows from Parquet, sort them by start and drop repeated rows.
+UNKNOWN: Final = -1
+"""Stands for the class of a flow that nobody labelled."""
 
-    Ports, addresses and times are no features and do not tell rows apart: of rows that are equal in all
-    features and the class the earliest stays.
+
+def class_codes(table: FlowTable, path: Path) -> NDArray[np.int32]:
+    """Return the class code of each of n flows of a file, int32, UNKNOWN where there is no label.
+
+    Raises:
+        ValueError: a label is not in the label table.
+    """
+    if "label" not in table.extras:
+        return np.full(len(table), UNKNOWN, np.int32)
+    spelled = ["" if text is None else str(text) for text in table.extras["label"].tolist()]
+    texts, which = np.unique(spelled, return_inverse=True)
+    try:
+        codes = [UNKNOWN if text.strip() in UNLABELLED else find_label(text).code for text in texts.tolist()]
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+    return np.array(codes, np.int32)[which.reshape(len(table))]
+
+
+def read_labelled(path: Path, names: tuple[str, ...] = COMMON_NAMES) -> LabelledFlows:
+    """Read labelled flows from Parquet.
 
     Raises:
         OSError: the file cannot be read.
         ValueError: it does not hold labelled flows, or a label is not in the label table.
     """
     table = read_parquet(path)
-    if "label" not in table.extras:
+    codes = class_codes(table, path)
+    if (codes == UNKNOWN).all():
         raise ValueError(f"{path}: no flow has a label: training needs a column Label")
-    table = table.take(np.argsort(table.start_us, kind="stable"))
-    features = table.select(names)
-    codes = np.array([find_label(text).code for text in table.extras["label"]], np.int32)
+    if (codes == UNKNOWN).any():
+        raise ValueError(f"{path}: {int((codes == UNKNOWN).sum()):,} flows have no label")
+    return labelled(table, codes, names)
+
+
+def labelled(
+    table: FlowTable, codes: NDArray[np.int32], names: tuple[str, ...] = COMMON_NAMES
+) -> LabelledFlows:
+    """Sort n flows with their classes by start and drop repeated rows.
+
+    Ports, addresses and times are no features and do not tell rows apart: of rows that are equal in all
+    features and the class the earliest stays.
+
+    Raises:
+        KeyError: a feature is missing.
+    """
+    order = np.argsort(table.start_us, kind="stable")
+    features, codes = table.select(names)[order], codes[order]
     _, first = np.unique(np.column_stack([features, codes]), axis=0, return_index=True)
     kept = np.sort(first)
     return LabelledFlows(

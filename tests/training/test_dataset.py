@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from flows.parquet_files import write_parquet
+from flows.parquet_files import read_parquet, write_parquet
 from flows.schema import COMMON_NAMES
 from flows.table import FlowTable
 from helpers.flows import SHARED, needs_shared
-from training.dataset import read_labelled
+from training.dataset import UNKNOWN, class_codes, read_labelled
 
 
 def written(path: Path, features: np.ndarray, labels: list[str], starts: list[int]) -> Path:
@@ -53,3 +53,12 @@ def test_reads_the_corrected_cic_ids2017() -> None:
     assert (flows.rows_read, flows.repeated) == (56_277, 13_384)
     counts = dict(zip(*np.unique(flows.codes, return_counts=True), strict=True))
     assert (counts[0], counts[5], counts[13], counts[16]) == (7458, 7415, 13, 11)
+
+
+def test_classes_of_flows_that_are_labelled_in_part(tmp_path: Path) -> None:
+    path = written(
+        tmp_path / "f.parquet", np.ones((4, 76)), ["BENIGN", "", "DoS Hulk", "No Label"], [1, 2, 3, 4]
+    )
+    assert class_codes(read_parquet(path)).tolist() == [0, UNKNOWN, 5, UNKNOWN]
+    with pytest.raises(ValueError, match=r"f.parquet: 2 flows have no label"):
+        read_labelled(path)

@@ -7,6 +7,7 @@ import typer
 from inference_server.cli.calibrate import calibrate
 from inference_server.cli.check_config import check_config
 from inference_server.cli.compare_extractors import compare_extractors
+from inference_server.cli.evaluate import evaluate
 from inference_server.cli.meter import meter
 from inference_server.cli.models import models
 from inference_server.cli.promote import promote
@@ -25,6 +26,7 @@ app = typer.Typer(
 app.command()(serve)
 app.command()(meter)
 app.command()(score)
+app.command()(evaluate)
 app.command()(calibrate)
 app.add_typer(models, name="models")
 app.command()(promote)

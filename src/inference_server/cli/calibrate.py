@@ -19,7 +19,7 @@ from detection.calibration import Coverage, Flagged, ScoredTraffic
 from detection.scorer import Scorer
 from flows.table import UNKNOWN_TIME, FlowTable
 from inference_server.champion import champion_for_commands
-from inference_server.cli.inputs import LAST_HELP, Inputs, chosen_inputs
+from inference_server.cli.inputs import LAST_HELP, Inputs, check_features, chosen_inputs
 from inference_server.cli.reading import ReadingBar, errors, one_line_errors
 from inference_server.live_capture import captured_dialect
 from inference_server.operating_threshold import threshold_in_force
@@ -100,8 +100,7 @@ def _scored(bar: ReadingBar, inputs: Inputs, scorer: Scorer, dialects: set[str])
 
 
 def _check(path: Path, table: FlowTable, scorer: Scorer) -> None:
-    if missing := scorer.missing(table.feature_names):
-        raise ValueError(f"{path}: lacks features that the model reads: {', '.join(missing)}")
+    check_features(path, table, scorer)
     if (table.start_us == UNKNOWN_TIME).any() or (table.end_us == UNKNOWN_TIME).any():
         raise ValueError(
             f"{path}: flows without their time, so that nothing is known of a day: give the capture, or "

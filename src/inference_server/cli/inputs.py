@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from detection.scorer import Scorer
 from flows.archive import archived_hours, read_archive
 from flows.csv_files import read_csv
 from flows.parquet_files import read_parquet
@@ -56,6 +57,16 @@ class Inputs:
             yield from bar.capture(path)
             return
         bar.finish(path)
+
+
+def check_features(path: Path, table: FlowTable, scorer: Scorer) -> None:
+    """Say which features of a model an input lacks.
+
+    Raises:
+        ValueError: it lacks some.
+    """
+    if missing := scorer.missing(table.feature_names):
+        raise ValueError(f"{path}: lacks features that the model reads: {', '.join(missing)}")
 
 
 def chosen_inputs(paths: list[Path] | None, last: str | None, settings: Settings) -> Inputs:

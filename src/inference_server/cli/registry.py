@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from detection.model_uri import ModelUri, parse_model_uri
 from detection.promotion import Promotion
 from detection.registry import Registry
+from detection.scorer import Scorer
 from inference_server.champion import configured_registry
 from inference_server.cli.reading import one_line_errors
+from inference_server.operating_threshold import threshold_in_force
 from inference_server.settings import Settings, export_library_variables, load_settings
 
 
@@ -42,6 +46,19 @@ def version_of(text: str, settings: Settings) -> ModelUri:
         return parse_model_uri(text)
     except ValueError:
         raise ValueError(f"{text!r} names no version: write VERSION, NAME/VERSION or NAME@ALIAS") from None
+
+
+def registered_scorer(text: str) -> Scorer:
+    """Return a version of the settings' registry at the threshold that would be in force.
+
+    Ends the command with one line when there is no such version or it fails its checks.
+    """
+    with (
+        settings_registry() as (settings, registry),
+        tempfile.TemporaryDirectory(prefix="ml-ids-model-") as folder,
+    ):
+        scorer = registry.load(registry.find(version_of(text, settings)), Path(folder))
+        return scorer.with_threshold(threshold_in_force(settings, scorer).value)
 
 
 def told(promotion: Promotion, alias: str, poll_seconds: float) -> str:

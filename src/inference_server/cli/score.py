@@ -17,7 +17,7 @@ from detection.scorer import Scorer
 from flows.table import FlowTable
 from flows.verdicts import Verdicts
 from inference_server.champion import champion_for_commands
-from inference_server.cli.inputs import LAST_HELP, Inputs, chosen_inputs
+from inference_server.cli.inputs import LAST_HELP, Inputs, check_features, chosen_inputs
 from inference_server.cli.reading import ReadingBar, ahead, one_line_errors, output_format, whole_file
 from inference_server.cli.verdict_files import open_verdict_file
 from inference_server.settings import load_settings
@@ -69,7 +69,7 @@ def score(
 def _tables(bar: ReadingBar, inputs: Inputs, scorer: Scorer) -> Iterator[FlowTable]:
     """Yield the flows of all inputs in small tables whose interface is the input's path."""
     for path, table in inputs.tables(bar):
-        _check(path, table, scorer)
+        check_features(path, table, scorer)
         for start in range(0, len(table), ROWS_AT_ONCE):
             yield replace(table.take(slice(start, start + ROWS_AT_ONCE)), interface=str(path))
 
@@ -79,12 +79,6 @@ def _with_explanations(scorer: Scorer, table: FlowTable, verdicts: Verdicts) -> 
     attacks = np.flatnonzero(verdicts.is_attack)
     found = dict(zip(attacks.tolist(), scorer.explain(table.take(attacks)), strict=True))
     return replace(verdicts, explanations=tuple(map(found.get, range(len(table)))))
-
-
-def _check(path: Path, table: FlowTable, scorer: Scorer) -> None:
-    missing = scorer.missing(table.feature_names)
-    if missing:
-        raise ValueError(f"{path}: lacks features that the model reads: {', '.join(missing)}")
 
 
 def _summary(labels: Counter[str]) -> Table:

@@ -9,13 +9,12 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from alerting.flow_archive import FlowArchive
 from detection.package import load_package
 from flows.csv_files import write_csv
 from flows.parquet_files import write_parquet
 from flows.schema import COMMON_NAMES
 from flows.table import FlowTable
-from helpers.flows import verdicts_for
+from helpers.archive import archive_flows
 from helpers.models import made_up_flows, make_package, typical_table
 from helpers.registry import make_registry
 from inference_server.cli.calibrate import calibrate
@@ -31,11 +30,7 @@ app.command()(score)
 def state(tmp_path_factory):
     """A STATE_DIR with a model, and the last twelve hours' flows in the archive."""
     state = make_registry(tmp_path_factory.mktemp("state"), tmp_path_factory.mktemp("scratch"))
-    archive = FlowArchive(state / "flows", 10**9)
-    archive.start()
-    for table in np.array_split(np.arange(len(TRAFFIC)), 5):
-        archive.put(TRAFFIC.take(table), verdicts_for(TRAFFIC.take(table)))
-    archive.stop(30)
+    archive_flows(state, TRAFFIC)
     return state
 
 

@@ -1,0 +1,169 @@
+"""`ml-ids evaluate`: what a model does with labelled flows, and with the sensor's own."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.table import Table
+
+from detection.calibration import SECONDS_A_DAY, Coverage
+from detection.scorer import Scorer
+from flows.table import UNKNOWN_TIME, FlowTable
+from flows.verdicts import Verdicts
+from inference_server.champion import champion_for_commands
+from inference_server.cli.inputs import LAST_HELP, check_features, chosen_inputs
+from inference_server.cli.reading import ReadingBar, one_line_errors, output_format, whole_file
+from inference_server.cli.registry import registered_scorer
+from inference_server.settings import load_settings
+from training.confusion import Confusion
+from training.dataset import UNKNOWN, class_codes
+
+
+@dataclass(slots=True)
+class Unlabelled:
+    """Flows that nobody labelled: all that can be said is what is flagged.
+
+    Attributes:
+        flows, insufficient, flagged: how many.
+        coverage: the time they cover.
+    """
+
+    flows: int = 0
+    insufficient: int = 0
+    flagged: int = 0
+    coverage: Coverage = field(default_factory=Coverage)
+
+    def add(self, table: FlowTable, verdicts: Verdicts) -> None:
+        """Count a table in."""
+        self.flows += len(table)
+        self.insufficient += int(verdicts.insufficient.sum())
+        self.flagged += int(verdicts.is_attack.sum())
+        known = (table.start_us != UNKNOWN_TIME) & (table.end_us != UNKNOWN_TIME)
+        self.coverage.add(table.start_us[known], table.end_us[known])
+
+    @property
+    def flagged_a_day(self) -> float | None:
+        """Flagged flows a day of such traffic, None when its time is unknown."""
+        seconds = self.coverage.seconds
+        return self.flagged * SECONDS_A_DAY / seconds if seconds else None
+
+
+def evaluate(
+    inputs: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="[CAPTURE_OR_FLOWS...]",
+            help="files of flows with a label, captures, or the directory of an archive; this sensor's own "
+            "archive when only --last is given",
+        ),
+    ] = None,
+    last: Annotated[str | None, typer.Option(metavar="TIME", help=LAST_HELP)] = None,
+    model: Annotated[
+        str, typer.Option(metavar="VERSION", help="VERSION, NAME/VERSION or NAME@ALIAS; else what serves")
+    ] = "",
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="the figures and every count, .json")
+    ] = None,
+) -> None:
+    """Measure a model at its operating threshold: by class where flows have labels, else what it flags."""
+    with one_line_errors():
+        settings = load_settings()
+        chosen = chosen_inputs(inputs, last, settings)
+        if output:
+            output_format(output, chosen.paths, (".json",))
+        scorer = registered_scorer(model) if model else champion_for_commands(settings)
+        confusion, unlabelled, warned = Confusion(), Unlabelled(), set[Path]()
+        with ReadingBar(chosen.paths) as bar:
+            for path, table in chosen.tables(bar):
+                check_features(path, table, scorer)
+                if table.dialect != scorer.record.dialect and path not in warned:
+                    warned.add(path)
+                    bar.warn(f"{path}: dialect {table.dialect}, but the model reads {scorer.record.dialect}")
+                _count(table, class_codes(table, path), scorer, confusion, unlabelled)
+        if not len(confusion) and not unlabelled.flows:
+            raise ValueError("there is no flow to evaluate on")
+        _show(Console(highlight=False), scorer, confusion, unlabelled)
+        if output:
+            with whole_file(output) as unfinished:
+                unfinished.write_text(json.dumps(_report(scorer, confusion, unlabelled), indent=2) + "\n")
+
+
+def _count(
+    table: FlowTable, codes: NDArray[np.int32], scorer: Scorer, confusion: Confusion, unlabelled: Unlabelled
+) -> None:
+    verdicts = scorer.score(table)
+    known = codes != UNKNOWN
+    if known.any():
+        confusion.add(codes[known], verdicts.take(known))
+    if not known.all():
+        rows = np.flatnonzero(~known)
+        unlabelled.add(table.take(rows), verdicts.take(rows))
+
+
+def _show(console: Console, scorer: Scorer, confusion: Confusion, unlabelled: Unlabelled) -> None:
+    console.print(
+        f"model {scorer.model_name} version {scorer.model_version}, threshold {scorer.threshold:.6g}"
+    )
+    if len(confusion):
+        console.print(_table(confusion))
+        console.print(
+            f"{len(confusion):,} labelled flows: accuracy {confusion.accuracy:.4f}, macro F1 "
+            f"{confusion.macro_f1:.4f}; insufficient flows count as missed"
+        )
+    if unlabelled.flows:
+        judged = unlabelled.flows - unlabelled.insufficient
+        share = f", {unlabelled.flagged / judged:.3%} of those it can judge" if judged else ""
+        daily = unlabelled.flagged_a_day
+        console.print(
+            f"{unlabelled.flows:,} flows without a label, {unlabelled.insufficient:,} of them insufficient: "
+            f"{unlabelled.flagged:,} flagged{share}"
+            + ("" if daily is None else f", {daily:,.1f} a day of such traffic")
+        )
+
+
+def _table(confusion: Confusion) -> Table:
+    table = Table()
+    table.add_column("class", no_wrap=True)
+    for title in ("flows", "insufficient", "flagged", "precision", "recall", "F1"):
+        table.add_column(title, justify="right")
+    for found in confusion.classes():
+        figures = (found.precision, found.recall, found.f1)
+        table.add_row(
+            found.name,
+            f"{found.n:,}",
+            f"{found.insufficient:,}",
+            f"{found.flagged / found.n:.2%}" if found.n else "",
+            *("" if figure is None else f"{figure:.4f}" for figure in figures),
+        )
+    return table
+
+
+def _report(scorer: Scorer, confusion: Confusion, unlabelled: Unlabelled) -> dict[str, Any]:
+    report: dict[str, Any] = {
+        "model": {"name": scorer.model_name, "version": scorer.model_version},
+        "threshold": scorer.threshold,
+    }
+    if len(confusion):
+        report["labelled"] = {
+            "flows": len(confusion),
+            "accuracy": confusion.accuracy,
+            "macro_f1": confusion.macro_f1,
+            "classes": {found.name: asdict(found) for found in confusion.classes()},
+            "confusion": confusion.matrix(),
+        }
+    if unlabelled.flows:
+        report["unlabelled"] = {
+            "flows": unlabelled.flows,
+            "insufficient": unlabelled.insufficient,
+            "flagged": unlabelled.flagged,
+            "seconds": unlabelled.coverage.seconds,
+            "flagged_a_day": unlabelled.flagged_a_day,
+        }
+    return report
