@@ -98,8 +98,9 @@ def namespace() -> Iterator[str]:
 
 
 @contextmanager
-def service() -> Iterator[subprocess.Popen[bytes]]:
-    environment = {**os.environ, **SETTINGS}
+def service(**settings: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Run the service with SETTINGS, or what is given instead of some."""
+    environment = {**os.environ, **SETTINGS, **settings}
     log = VAR / "bench" / "live.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -130,9 +131,14 @@ def wait_for(what: str, seconds: float, condition: Callable[[], bool]) -> None:
         time.sleep(0.2)
 
 
+def health() -> dict[str, Any]:
+    found: dict[str, Any] = httpx.get(f"http://127.0.0.1:{PORT}/health", timeout=30).json()
+    return found
+
+
 def totals(process: subprocess.Popen[bytes]) -> Totals:
-    health: dict[str, Any] = httpx.get(f"http://127.0.0.1:{PORT}/health", timeout=30).json()
-    (interface,) = health["capture"]["interfaces"]
+    found = health()
+    (interface,) = found["capture"]["interfaces"]
     counters = interface["counters"]
     return Totals(
         packets=counters["packets"],
@@ -140,8 +146,8 @@ def totals(process: subprocess.Popen[bytes]) -> Totals:
         kernel_drops=interface["kernel_drops"],
         flows=counters["flows_opened"],
         live=counters["flows_live"],
-        scored=health["scoring"]["captured"],
-        shed=health["scoring"]["shed"],
+        scored=found["scoring"]["captured"],
+        shed=found["scoring"]["shed"],
         evidence=interface["evidence"]["packets"],
         cpu_seconds=cpu_seconds(process),
     )
@@ -157,23 +163,24 @@ def is_settled(process: subprocess.Popen[bytes]) -> bool:
     return now.live == 0 and now.scored + now.shed == now.flows
 
 
-def replay(process: subprocess.Popen[bytes], capture: Path) -> Run:
-    before = totals(process)
+def send(capture: Path) -> tuple[int, float]:
+    """Replay a capture as fast as it goes; return how many packets it sent and in how many seconds."""
     command = ["tcpreplay", "-K", "-t", "-q", "-i", "sender", str(capture)]
-    answer = subprocess.run(
-        command,
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    while_sending = cpu_seconds(process) - before.cpu_seconds
+    answer = subprocess.run(command, check=True, capture_output=True, text=True)
     match = re.search(r"Actual: (\d+) packets .* sent in ([\d.]+) seconds", answer.stdout)
     if match is None:
         raise RuntimeError(f"tcpreplay said: {answer.stdout}{answer.stderr}")
+    return int(match[1]), float(match[2])
+
+
+def replay(process: subprocess.Popen[bytes], capture: Path) -> Run:
+    before = totals(process)
+    sent = send(capture)
+    while_sending = cpu_seconds(process) - before.cpu_seconds
     # The last flows end when they have been silent for CAPTURE_IDLE_SECONDS.
     time.sleep(float(SETTINGS["CAPTURE_IDLE_SECONDS"]))
     wait_for("the end of all flows", END_SECONDS, lambda: is_settled(process))
-    return Run(int(match[1]), float(match[2]), while_sending, before, totals(process))
+    return Run(*sent, while_sending, before, totals(process))
 
 
 COLUMNS = {
@@ -206,6 +213,16 @@ def measure(capture: Path, runs: int) -> list[Run]:
         return [replay(process, capture) for _ in range(runs)]
 
 
+def run_inside() -> int:
+    """Run this script again, with --inside, in a namespace of its own; return its exit status."""
+    missing = [tool for tool in ("ip", "tcpreplay") if shutil.which(tool) is None]
+    if missing or os.geteuid() != 0:
+        sys.exit(f"needs {', '.join(missing) or 'root, to make a network namespace'}")
+    with namespace() as name:
+        again = ["ip", "netns", "exec", name, sys.executable, *sys.argv, "--inside"]
+        return subprocess.run(again, check=False).returncode
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--packets", type=int, default=300_000)
@@ -214,13 +231,8 @@ def main() -> None:
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     capture = generated_capture(VAR / "bench", chosen.packets, chosen.flows)
-    missing = [tool for tool in ("ip", "tcpreplay") if shutil.which(tool) is None]
-    if missing or os.geteuid() != 0:
-        sys.exit(f"needs {', '.join(missing) or 'root, to make a network namespace'}")
     if not chosen.inside:
-        with namespace() as name:
-            again = ["ip", "netns", "exec", name, sys.executable, *sys.argv, "--inside"]
-            sys.exit(subprocess.run(again, check=False).returncode)
+        sys.exit(run_inside())
     runs = measure(capture, chosen.runs)
     report(runs)
     sys.exit(not all(run.is_complete(chosen.flows) for run in runs))

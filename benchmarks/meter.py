@@ -144,9 +144,17 @@ def machine() -> str:
     return f"{cpu}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}"
 
 
-def report(path: Path, packets: int, timings: list[Timing]) -> None:
+def report(path: Path, packets: int, timings: list[Timing], subject: str = "meter") -> None:
     table = Table(title=f"{packets:,} packets, {path.stat().st_size / 1e6:.0f} MB; {machine()}")
-    for title in ("tool", "flows", "seconds (median)", "range", "runs", "packets/s", "meter is faster by"):
+    for title in (
+        "tool",
+        "flows",
+        "seconds (median)",
+        "range",
+        "runs",
+        "packets/s",
+        f"{subject} is faster by",
+    ):
         table.add_column(title, justify="left" if title == "tool" else "right")
     for timing in timings:
         table.add_row(

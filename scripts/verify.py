@@ -6,6 +6,7 @@ make verify
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -29,11 +30,19 @@ BENCHMARKS = {
         [METER],
         [METER, "--concurrent", "1000000"],
         [METER, "--whole", "20000000"],
+        ["benchmarks/path.py"],
+        ["benchmarks/http_api.py"],
         ["benchmarks/memory.py"],
+        ["benchmarks/resident.py"],
         ["benchmarks/live.py"],
     )
 }
-NEED_ROOT = ("benchmarks/live.py",)
+NEED_ROOT = ("benchmarks/live.py", "benchmarks/resident.py")
+NEED = {
+    "benchmarks/http_api.py": "wrk",
+    "benchmarks/live.py": "tcpreplay",
+    "benchmarks/resident.py": "tcpreplay",
+}
 
 
 def main() -> None:
@@ -55,6 +64,8 @@ def run(steps: Mapping[str, list[str]], at_once: int) -> list[tuple[str, str, st
 def step(name: str, command: list[str]) -> tuple[str, str, str]:
     if name in NEED_ROOT and os.geteuid() != 0:
         return name, "skipped: needs root", ""
+    if name in NEED and not shutil.which(NEED[name]):
+        return name, f"skipped: needs {NEED[name]}", ""
     start = time.perf_counter()
     status = subprocess.run(command, cwd=ROOT, check=False).returncode
     return name, "ok" if status == 0 else f"failed ({status})", f"{time.perf_counter() - start:.0f}"

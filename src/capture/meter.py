@@ -161,6 +161,11 @@ class FlowMeter:
             emitted_early=int(values[Counter.EARLY]),
         )
 
+    @property
+    def memory_bytes(self) -> int:
+        """How much memory its arrays take; what no flow has used yet is not resident."""
+        return sum(array.nbytes for array in self._state)
+
     def _output_full(self) -> bool:
         return bool(self._state.counters[Counter.OUTPUT] > OUTPUT_FLOWS - EMITTED_PER_PACKET)
 

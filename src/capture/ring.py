@@ -45,6 +45,7 @@ _STATUS_USER: Final = 1
 
 BLOCK_BYTES: Final = 1 << 20
 BLOCKS: Final = 64
+RING_BYTES: Final = BLOCK_BYTES * BLOCKS
 _FRAME_BYTES: Final = 2048
 RETIRE_MS: Final = 60
 """After this time the kernel hands over a block that is not full."""
@@ -145,10 +146,10 @@ class PacketRing:
         attach(self._socket, program)
 
     def _map_ring(self) -> None:
-        frames = BLOCK_BYTES * BLOCKS // _FRAME_BYTES
+        frames = RING_BYTES // _FRAME_BYTES
         request = struct.pack("7I", BLOCK_BYTES, BLOCKS, _FRAME_BYTES, frames, RETIRE_MS, 0, 0)
         self._socket.setsockopt(_SOL_PACKET, _PACKET_RX_RING, request)
-        self._mapping = mmap.mmap(self._socket.fileno(), BLOCK_BYTES * BLOCKS)
+        self._mapping = mmap.mmap(self._socket.fileno(), RING_BYTES)
 
     def __enter__(self) -> Self:
         return self

@@ -15,7 +15,7 @@ from capture.evidence import EvidenceStore, Wanted, write_evidence
 from capture.meter import FlowMeter
 from capture.offloads import cure, read_offloads
 from capture.options import CaptureOptions
-from capture.ring import PacketRing
+from capture.ring import RING_BYTES, PacketRing
 from capture.rules import LiveRules
 from capture.segments import FrameCount
 from capture.status import FrameCounters, InterfaceStatus
@@ -104,6 +104,8 @@ class InterfaceCapture:
             packet_filter=self._options.packet_filter,
             left_out=self._left_out,
             evidence=self.evidence.status() if self.evidence else None,
+            table_bytes=self._meter.memory_bytes,
+            ring_bytes=RING_BYTES if self._running else 0,
         )
 
     def _run(self) -> None:

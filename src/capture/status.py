@@ -78,6 +78,9 @@ class InterfaceStatus:
         packet_filter: CAPTURE_FILTER.
         left_out: the sensor's own connections, which are not captured.
         evidence: the most recent packets kept, None without memory for them.
+        table_bytes: memory for open flows and those about to be handed over; what no flow has used yet is
+            not resident.
+        ring_bytes: memory that the interface's packets arrive in, 0 while it is not read.
     """
 
     interface: str
@@ -96,3 +99,5 @@ class InterfaceStatus:
     packet_filter: str = ""
     left_out: tuple[str, ...] = ()
     evidence: EvidenceStatus | None = None
+    table_bytes: int = 0
+    ring_bytes: int = 0

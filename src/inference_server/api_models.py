@@ -89,6 +89,10 @@ class Health(BaseModel):
     alerts: dict[str, Any] = Field(
         description="attack verdicts taken, aggregated and suppressed by rule; alerts opened, closed and open"
     )
+    resident_bytes: int = Field(
+        description="resident set of the process, with each interface's ring_bytes and the used part of its "
+        "table_bytes"
+    )
 
 
 class Ready(BaseModel):

@@ -131,6 +131,7 @@ def health_body(status: ServiceStatus, silence_seconds: float) -> dict[str, Any]
         "sink": _sink(status),
         "archive": asdict(status.archive),
         "alerts": _alerts(status.alerts),
+        "resident_bytes": status.resident_bytes,
     }
 
 

@@ -68,6 +68,8 @@ COUNTERS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
 }
 GAUGES: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "flows_live": ("Flows still open.", ("interface",)),
+    "flow_table_bytes": ("Memory for open flows; what none has used yet is not resident.", ("interface",)),
+    "ring_bytes": ("Memory that packets arrive in.", ("interface",)),
     "evidence_packets": ("Recent packets kept in memory.", ("interface",)),
     "evidence_bytes": ("Memory they take.", ("interface",)),
     "capture_running": ("1 when packets of the interface are being read.", ("interface",)),
@@ -91,6 +93,7 @@ GAUGES: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "model_checked_timestamp_seconds": ("Unix time of the last check of the registry that was well.", ()),
     "drift_share": ("Share of features whose population stability index is above 0.25.", ()),
     "feature_psi": ("Population stability index of the last hour's captured flows.", ("feature",)),
+    "resident_bytes": ("Resident set of the process, rings and flow tables included.", ()),
     "thread_running": ("1 when the thread is alive.", ("thread",)),
 }
 # fmt: on
@@ -164,6 +167,7 @@ def _samples(status: ServiceStatus) -> Iterable[Sample]:
     for file in log_files(status):
         yield "log_lines_written", (file.name,), file.written
         yield "log_lines_lost", (file.name,), file.lost
+    yield "resident_bytes", (), status.resident_bytes
     yield "thread_restarts", ("scoring",), status.scoring.restarts
     yield "thread_running", ("scoring",), float(status.scoring_running)
     if status.archive.enabled:
@@ -280,6 +284,8 @@ def _capture_samples(status: InterfaceStatus) -> Iterable[Sample]:
         yield "flows_emitted", (*interface, reason), flows
     yield "flows_emitted_early", interface, counters.emitted_early
     yield "flows_live", interface, counters.flows_live
+    yield "flow_table_bytes", interface, status.table_bytes
+    yield "ring_bytes", interface, status.ring_bytes
     if status.evidence:
         yield "evidence_packets", interface, status.evidence.packets
         yield "evidence_bytes", interface, status.evidence.bytes

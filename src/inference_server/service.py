@@ -27,6 +27,7 @@ from inference_server.metrics import Metrics
 from inference_server.minute_report import MinuteReport
 from inference_server.operating_threshold import OperatingThreshold
 from inference_server.predict import Predictor
+from inference_server.resident import resident_bytes
 from inference_server.settings import Settings
 from inference_server.status import ServiceStatus
 
@@ -108,6 +109,7 @@ class Service:
             alerts=self.alerts.status(),
             threshold=self.threshold.status(),
             application_log=self.application_log.status(),
+            resident_bytes=resident_bytes(),
         )
 
     def health(self) -> dict[str, Any]:

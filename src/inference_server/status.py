@@ -34,6 +34,7 @@ class ServiceStatus:
         alerts: what became of attack verdicts.
         threshold: the operating threshold, None before there is a model.
         application_log: LOG_DIR/application.log.
+        resident_bytes: resident set of the process.
     """
 
     scorer: Scorer | None
@@ -48,6 +49,7 @@ class ServiceStatus:
     alerts: AlertsStatus
     threshold: ThresholdInForce | None
     application_log: LineFileStatus
+    resident_bytes: int
 
 
 def log_files(status: ServiceStatus) -> tuple[LineFileStatus, ...]:

@@ -50,6 +50,8 @@ INTERFACE = InterfaceStatus(
     packet_filter="not port 22",
     left_out=("TCP port 8000 on this interface (PORT)",),
     evidence=EvidenceStatus(packets=50, bytes=5000, limit_bytes=1 << 20, oldest_us=1_767_603_600_000_000),
+    table_bytes=40_000,
+    ring_bytes=60_000,
 )
 WORKER = WorkerCounters(
     handed_over=30,
@@ -143,5 +145,6 @@ def make_status(scorer: Any, **changes: Any) -> ServiceStatus:
         alerts=ALERTS,
         threshold=scorer and ThresholdInForce(scorer.threshold, "model"),
         application_log=LineFileStatus("application.log", 5, 0, None),
+        resident_bytes=300_000_000,
     )
     return replace(well, **changes)

@@ -42,6 +42,9 @@ def test_all_well() -> None:
     assert body["capture"]["interfaces"][0]["offload_cure"] == "ethtool -K eth0 gro off"
     assert body["capture"]["interfaces"][0]["frames"]["segments"] == 3
     assert body["capture"]["interfaces"][0]["evidence"]["packets"] == 50
+    interface = body["capture"]["interfaces"][0]
+    assert (interface["table_bytes"], interface["ring_bytes"]) == (40_000, 60_000)
+    assert body["resident_bytes"] == 300_000_000
     assert (body["archive"]["written"], body["archive"]["contents"]["bytes"]) == (7, 4000)
     assert (body["sink"]["unalerted"], body["alerts"]["suppressed"]) == (1, {"our scanner": 4})
     assert (body["alerts"]["open"], body["alerts"]["rules"]["error"]) == (1, None)

@@ -54,6 +54,9 @@ def test_numbers_are_the_services() -> None:
     assert samples["mlids_evidence_files_written_total", ()] == 3
     assert samples["mlids_evidence_files_missing_total", (("reason", "over budget"),)] == 1
     assert samples["mlids_evidence_files_bytes", ()] == 700
+    assert samples["mlids_flow_table_bytes", (eth0,)] == 40_000
+    assert samples["mlids_ring_bytes", (eth0,)] == 60_000
+    assert samples["mlids_resident_bytes", ()] == 300_000_000
     (model,) = [labels for name, labels in samples if name == "mlids_model_info"]
     assert dict(model)["version"] == "1"
 

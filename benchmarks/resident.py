@@ -1,0 +1,101 @@
+"""Resident set of the running service with many flows open at once, on a veth pair.
+
+sudo python benchmarks/resident.py [--flows 50000] [--limit 400]
+
+Needs root, ip, tcpreplay. Makes a network namespace and removes it. Exits 1 when the process takes more than
+the limit.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+from concurrent_capture import concurrent_capture
+from generated_capture import generated_capture
+from live import END_SECONDS, PORT, VAR, health, run_inside, send, service, totals, wait_for
+from meter import machine
+from rich.console import Console
+from rich.table import Table
+
+ROUNDS = 4
+FLOW = VAR.parent / "data" / "demo" / "flow.json"
+REQUESTS = 100
+# Flows that fill the evidence and end by themselves come before those that stay open.
+BEFORE_PACKETS, BEFORE_FLOWS = 300_000, 21_000
+SETTINGS = {"CAPTURE_IDLE_SECONDS": "120", "STATE_DIR": str(VAR / "bench" / "resident")}
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What the process takes at a moment, in 10^6 bytes."""
+
+    moment: str
+    live: int
+    resident: float
+    ring: float
+    table: float
+    evidence: float
+
+
+def taken(moment: str) -> Taken:
+    found = health()
+    (interface,) = found["capture"]["interfaces"]
+    parts = (found["resident_bytes"], interface["ring_bytes"], interface["table_bytes"])
+    megabytes = [count / 1e6 for count in (*parts, interface["evidence"]["bytes"])]
+    return Taken(moment, interface["counters"]["flows_live"], *megabytes)
+
+
+def measure(before: Path, capture: Path, flows: int) -> list[Taken]:
+    with service(**SETTINGS) as process:
+        found = [taken("started")]
+        settled = totals(process)
+        send(before)
+        for _ in range(REQUESTS):
+            url = f"http://127.0.0.1:{PORT}/predict"
+            httpx.post(url, content=FLOW.read_bytes(), timeout=30).raise_for_status()
+        wait_for("the end of closed flows", END_SECONDS, lambda: _has_scored(process, settled.scored))
+        found.append(taken(f"{BEFORE_PACKETS:,} packets later"))
+        send(capture)
+        wait_for("all flows", END_SECONDS, lambda: totals(process).live >= flows)
+        found.append(taken(f"{flows:,} flows more are open"))
+        return found
+
+
+def _has_scored(process: subprocess.Popen[bytes], before: int) -> bool:
+    # Half of the flows are TCP and close; the others stay open until they have been silent long enough.
+    return totals(process).scored - before >= BEFORE_FLOWS // 2
+
+
+def report(found: list[Taken], limit: int) -> None:
+    table = Table(title=f"limit {limit} MB; {machine()}")
+    for title in ("", "live flows", "resident MB", "ring MB", "flow table MB", "evidence MB", "the rest MB"):
+        table.add_column(title, justify="right" if title else "left")
+    for each in found:
+        rest = each.resident - each.ring - each.table - each.evidence
+        numbers = (each.resident, each.ring, each.table, each.evidence, rest)
+        table.add_row(each.moment, f"{each.live:,}", *(f"{number:,.0f}" for number in numbers))
+    Console(width=None if sys.stdout.isatty() else 130).print(table)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--flows", type=int, default=50_000)
+    parser.add_argument("--limit", type=int, default=400, help="10^6 bytes")
+    parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
+    chosen = parser.parse_args()
+    capture = concurrent_capture(VAR / "bench", chosen.flows, ROUNDS)
+    before = generated_capture(VAR / "bench", BEFORE_PACKETS, BEFORE_FLOWS)
+    if not chosen.inside:
+        sys.exit(run_inside())
+    found = measure(before, capture, chosen.flows)
+    report(found, chosen.limit)
+    sys.exit(found[-1].resident >= chosen.limit)
+
+
+if __name__ == "__main__":
+    main()
