@@ -43,7 +43,7 @@ UNKNOWN: Final = -1
 """Stands for the class of a flow that nobody labelled."""
 
 
-def class_codes(table: FlowTable, path: Path) -> NDArray[np.int32]:
+def true_codes(table: FlowTable, path: Path) -> NDArray[np.int32]:
     """Return the class code of each of n flows of a file, int32, UNKNOWN where there is no label.
 
     Raises:
@@ -68,7 +68,7 @@ def read_labelled(path: Path, names: tuple[str, ...] = COMMON_NAMES) -> Labelled
         ValueError: it does not hold labelled flows, or a label is not in the label table.
     """
     table = read_parquet(path)
-    codes = class_codes(table, path)
+    codes = true_codes(table, path)
     if (codes == UNKNOWN).all():
         raise ValueError(f"{path}: no flow has a label: training needs a column Label")
     if (codes == UNKNOWN).any():

@@ -9,7 +9,7 @@ from flows.parquet_files import read_parquet, write_parquet
 from flows.schema import COMMON_NAMES
 from flows.table import FlowTable
 from helpers.flows import SHARED, needs_shared
-from training.dataset import UNKNOWN, class_codes, read_labelled
+from training.dataset import UNKNOWN, read_labelled, true_codes
 
 
 def written(path: Path, features: np.ndarray, labels: list[str], starts: list[int]) -> Path:
@@ -59,6 +59,6 @@ def test_classes_of_flows_that_are_labelled_in_part(tmp_path: Path) -> None:
     path = written(
         tmp_path / "f.parquet", np.ones((4, 76)), ["BENIGN", "", "DoS Hulk", "No Label"], [1, 2, 3, 4]
     )
-    assert class_codes(read_parquet(path)).tolist() == [0, UNKNOWN, 5, UNKNOWN]
+    assert true_codes(read_parquet(path), path).tolist() == [0, UNKNOWN, 5, UNKNOWN]
     with pytest.raises(ValueError, match=r"f.parquet: 2 flows have no label"):
         read_labelled(path)

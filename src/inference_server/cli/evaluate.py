@@ -23,7 +23,7 @@ from inference_server.cli.reading import ReadingBar, one_line_errors, output_for
 from inference_server.cli.registry import registered_scorer
 from inference_server.settings import load_settings
 from training.confusion import Confusion
-from training.dataset import UNKNOWN, class_codes
+from training.dataset import UNKNOWN, true_codes
 
 
 @dataclass(slots=True)
@@ -86,7 +86,7 @@ def evaluate(
                 if table.dialect != scorer.record.dialect and path not in warned:
                     warned.add(path)
                     bar.warn(f"{path}: dialect {table.dialect}, but the model reads {scorer.record.dialect}")
-                _count(table, class_codes(table, path), scorer, confusion, unlabelled)
+                _count(table, true_codes(table, path), scorer, confusion, unlabelled)
         if not len(confusion) and not unlabelled.flows:
             raise ValueError("there is no flow to evaluate on")
         _show(Console(highlight=False), scorer, confusion, unlabelled)
