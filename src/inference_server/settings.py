@@ -6,26 +6,36 @@ import ipaddress
 import os
 import socket
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 from dotenv import dotenv_values
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from capture.options import LIVE_FLOWS
 from capture.rules import LiveRules
 from detection.mlflow_client import embedded_uri
 from detection.model_uri import parse_model_uri
+from inference_server.publishing_settings import PublishingSettings
+from inference_server.secret_files import SecretFiles, from_files, variables_with
 
 Names = Annotated[tuple[str, ...], NoDecode]
 Ages = Annotated[tuple[float, ...], NoDecode]
 Secrets = Annotated[tuple[SecretStr, ...], NoDecode]
 ENV_FILE = Path(".env")
 LIBRARY_PREFIXES = ("AWS_", "MLFLOW_")
+LIBRARY_SECRETS = (
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "MLFLOW_TRACKING_USERNAME",
+    "MLFLOW_TRACKING_PASSWORD",
+    "MLFLOW_TRACKING_TOKEN",
+)
 
 
-class Settings(BaseSettings):
+class Settings(PublishingSettings):
     """Each field is the environment variable of its name in capitals; an empty value means unset."""
 
     model_config = SettingsConfigDict(
@@ -173,6 +183,18 @@ class Settings(BaseSettings):
         "never where ML_IDS_CONTAINER is set",
     )
 
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read secrets from the files of NAME_FILE, too; pydantic-settings calls this."""
+        return init_settings, env_settings, SecretFiles(settings_cls, secret_fields()), dotenv_settings
+
     @field_validator("cic_interface", "api_keys", "capture_early_seconds", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
@@ -250,11 +272,29 @@ def load_settings(**overrides: Any) -> Settings:
         raise ValueError("\n".join(lines)) from None
 
 
+def secret_fields() -> list[str]:
+    """Return the fields that may also be read from the file of NAME_FILE."""
+    # That one may hold a password.
+    fields = Settings.model_fields.items()
+    return [name for name, field in fields if _holds_secrets(field.annotation)] + ["mlflow_tracking_uri"]
+
+
+def _holds_secrets(annotation: Any) -> bool:
+    return annotation is SecretStr or any(map(_holds_secrets, get_args(annotation)))
+
+
 def export_library_variables(env_file: Path = ENV_FILE) -> None:
-    """Put `.env`'s AWS_* and MLFLOW_* where boto3 and MLflow read them; the environment wins."""
+    """Put `.env`'s AWS_* and MLFLOW_* where boto3 and MLflow read them; the environment wins.
+
+    Their secrets may stand in files, as the settings' own.
+
+    Raises:
+        ValueError: such a file cannot be read; names the variable.
+    """
     for name, value in dotenv_values(env_file).items():
         if value and name.startswith(LIBRARY_PREFIXES):
             os.environ.setdefault(name, value)
+    os.environ.update(from_files(variables_with(env_file), LIBRARY_SECRETS))
 
 
 def is_loopback(host: str) -> bool:
@@ -270,6 +310,6 @@ def _explain(detail: ErrorDetails) -> str:
     if not detail["loc"]:
         return problem
     field = str(detail["loc"][0])
-    given = "" if field == "api_keys" else f"={detail['input']}"
+    given = "" if field in secret_fields() else f"={detail['input']}"
     meaning = Settings.model_fields[field].description
     return f"{field.upper()}{given}: {problem}. {field.upper()} is: {meaning}"

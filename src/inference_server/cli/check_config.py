@@ -1,4 +1,4 @@
-"""`ml-ids check-config`: the settings in effect."""
+"""`ml-ids check-config`: the settings in effect, and the identities they give."""
 
 from __future__ import annotations
 
@@ -6,15 +6,25 @@ from rich.console import Console
 from rich.table import Table
 
 from inference_server.cli.reading import one_line_errors
-from inference_server.settings import load_settings
+from inference_server.identities import identities
+from inference_server.settings import export_library_variables, load_settings
 from inference_server.settings_table import effective_settings
+from inference_server.transports import configured_transports
 
 
 def check_config() -> None:
-    """Show the settings in effect, secrets masked; exit 1 when one is wrong."""
+    """Show the settings in effect and the identities they give, secrets masked; exit 1 when one is wrong."""
     with one_line_errors():
         settings = load_settings()
+        export_library_variables()
+        for transport in configured_transports(settings):
+            transport.close()
     table = Table("setting", "value")
     for name, value in effective_settings(settings):
         table.add_row(name, value)
-    Console().print(table, markup=False)
+    console = Console()
+    console.print(table, markup=False)
+    table = Table("part", "identity")
+    for part, identity in identities(settings):
+        table.add_row(part, identity)
+    console.print(table, markup=False)
