@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +13,12 @@ from alerting.alert_log import NAME, AlertLog
 from alerting.alert_stream import AlertStatus, AlertStream, Consumer, Explain
 from alerting.evidence_files import EvidenceFiles, EvidenceFilesStatus
 from alerting.line_file import LineFileStatus
+from alerting.outbox.outbox import Outbox
+from alerting.outbox.status import OutboxStatus
+from alerting.outbox.writer import Limits
 from alerting.policy import AlertPolicy
 from alerting.rules_file import RulesFile
+from alerting.transports.transport import Transport
 from capture.evidence import FiveTuple, Wanted
 from flows.addresses import address_text
 from inference_server import demo
@@ -33,23 +38,32 @@ class AlertsStatus:
         stream: what became of attack verdicts.
         log: alerts.json.
         evidence: what became of the evidence, None where none is wanted.
+        outbox: what became of messages.
     """
 
     stream: AlertStatus
     log: LineFileStatus
     evidence: EvidenceFilesStatus | None
+    outbox: OutboxStatus
 
 
 class Alerts:
     """Joins the parts; the sink feeds `stream`."""
 
-    def __init__(self, settings: Settings, explain: Explain, find_packets: FindPackets) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        explain: Explain,
+        find_packets: FindPackets,
+        transports: Sequence[Transport] = (),
+    ) -> None:
         """Make the parts.
 
         Args:
             settings: the service's.
             explain: says why a flow got its verdict.
             find_packets: writes what capture keeps of flows to a file.
+            transports: who delivers messages.
         """
         self._log = AlertLog(settings.log_dir)
         self._evidence = _evidence(settings, find_packets) if settings.evidence_disk_mb else None
@@ -58,7 +72,8 @@ class Alerts:
             window=settings.alert_window_seconds,
             rules=RulesFile(settings.alert_rules) if settings.alert_rules else None,
         )
-        consumers: dict[str, Consumer] = {NAME: self._log.write}
+        self.outbox = Outbox(settings.outbox_file, transports, limits=_limits(settings))
+        consumers: dict[str, Consumer] = {NAME: self._log.write, "outbox": self.outbox.take}
         if self._evidence:
             consumers["evidence"] = self._evidence.take
         self.stream = AlertStream(
@@ -66,14 +81,17 @@ class Alerts:
         )
 
     def start(self) -> None:
-        """Start the thread."""
+        """Start the threads."""
+        self.outbox.start()
         if self._evidence:
             self._evidence.start()
 
     def stop(self, timeout: float) -> None:
-        """Write the evidence that is due, for at most `timeout` seconds, once the sink has ended."""
+        """Write what is due, for at most `timeout` seconds, once the sink has ended."""
+        deadline = time.monotonic() + timeout
         if self._evidence:
-            self._evidence.stop(timeout)
+            self._evidence.stop(timeout / 2)
+        self.outbox.stop(deadline - time.monotonic())
         self._log.close()
 
     def status(self) -> AlertsStatus:
@@ -82,7 +100,16 @@ class Alerts:
             stream=self.stream.status(),
             log=self._log.status(),
             evidence=self._evidence.status() if self._evidence else None,
+            outbox=self.outbox.status(),
         )
+
+
+def _limits(settings: Settings) -> Limits:
+    return Limits(
+        max_bytes=settings.outbox_max_mb * MEGABYTE,
+        dead_after_hours=settings.outbox_dead_after_hours,
+        keep_hours=settings.outbox_keep_hours,
+    )
 
 
 def _evidence(settings: Settings, find_packets: FindPackets) -> EvidenceFiles:

@@ -87,7 +87,8 @@ class Health(BaseModel):
     sink: dict[str, Any] = Field(description="the thread that writes the logs, verdicts and log lines")
     archive: dict[str, Any] = Field(description="the thread that archives captured flows, and its files")
     alerts: dict[str, Any] = Field(
-        description="attack verdicts taken, aggregated and suppressed by rule; alerts opened, closed and open"
+        description="attack verdicts taken, aggregated and suppressed by rule; alerts opened, closed and "
+        "open; the outbox, and what each transport delivered"
     )
     resident_bytes: int = Field(
         description="resident set of the process, with each interface's ring_bytes and the used part of its "

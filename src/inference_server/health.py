@@ -6,6 +6,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from alerting.outbox.status import OutboxStatus
 from capture.dialects import feature_names
 from capture.status import InterfaceStatus
 from detection.drift import DRIFTING_SHARE, ENOUGH_FLOWS, SHIFTED_PSI, DriftStatus
@@ -36,6 +37,7 @@ def degraded_reasons(status: ServiceStatus, silence_seconds: float) -> list[str]
         "sink": status.sink.running,
         "archive": archive.running or not archive.enabled,
         "evidence": status.alerts.evidence is None or status.alerts.evidence.running,
+        "outbox": status.alerts.outbox.running,
     }
     reasons += [f"the {name} thread is dead" for name, running in threads.items() if not running]
     rules = status.alerts.stream.rules
@@ -44,10 +46,34 @@ def degraded_reasons(status: ServiceStatus, silence_seconds: float) -> list[str]
     evidence = status.alerts.evidence
     if evidence and evidence.error:
         reasons.append(f"evidence: {evidence.failed} files not written: {evidence.error}")
+    reasons += _outbox_reasons(status.alerts.outbox)
     files = log_files(status)
     reasons += [f"{file.name}: {file.lost} lines lost: {file.error}" for file in files if file.error]
     if archive.error:
         reasons.append(f"flow archive: {sum(archive.dropped.values())} flows lost: {archive.error}")
+    return reasons
+
+
+def _outbox_reasons(outbox: OutboxStatus) -> list[str]:
+    reasons = [f"outbox: {outbox.waiting} messages wait in memory: {outbox.error}"] if outbox.error else []
+    if lost := sum(outbox.lost.values()):
+        reasons.append(f"outbox: {lost} messages were not committed, they are in alerts.json only")
+    reasons += [f"outbox: {note}" for note in outbox.notes]
+    for each in outbox.transports:
+        if each.error:
+            reasons.append(f"{each.name}: {each.pending} messages pending: {each.error}")
+        if each.configured and not each.running:
+            reasons.append(f"the publisher-{each.name} thread is dead")
+        if each.dead > each.discarded:
+            dead = each.dead - each.discarded
+            reasons.append(
+                f"{each.name}: {dead} messages are dead: see ml-ids outbox list --dead, then retry"
+            )
+        if each.pending and not each.configured:
+            reasons.append(
+                f"{each.name}: {each.pending} messages pending, but it is not configured any more: configure "
+                "it, or leave them to OUTBOX_DEAD_AFTER_HOURS"
+            )
     return reasons
 
 
@@ -209,4 +235,5 @@ def _alerts(alerts: AlertsStatus) -> dict[str, Any]:
         "failed": alerts.stream.failed,
         "rules": alerts.stream.rules,
         "evidence": alerts.evidence,
+        "outbox": alerts.outbox,
     }

@@ -12,6 +12,7 @@ from prometheus_client.registry import Collector
 from alerting.alert_stream import AlertStatus
 from alerting.evidence_files import EvidenceFilesStatus
 from alerting.flow_archive import FlowArchiveStatus
+from alerting.outbox.status import OutboxStatus
 from alerting.sink import SinkStatus
 from capture.status import InterfaceStatus
 from detection.shadow import ShadowStatus
@@ -55,6 +56,15 @@ COUNTERS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "alert_messages": ("Revisions of alerts, first and last ones included.", ()),
     "alert_messages_failed": ("Revisions that a consumer did not take, a defect.", ("consumer",)),
     "alert_explanations": ("Explanations for alerts, by outcome.", ("outcome",)),
+    "outbox_messages": (
+        "Messages that came to the outbox; those committed, lost and waiting add up to it.", ()),
+    "outbox_committed": ("Messages committed to disk.", ()),
+    "outbox_lost": ("Messages that were not committed.", ("reason",)),
+    "outbox_deleted": ("Messages deleted from the outbox, delivered or the oldest.", ()),
+    "transport_messages": (
+        "Messages committed for a transport; delivered, pending and dead ones add up to it.", ("transport",)),
+    "transport_delivered": ("Messages it delivered.", ("transport",)),
+    "transport_failures": ("Attempts that failed, one a message.", ("transport",)),
     "evidence_files_written": ("Captures of alerts' first packets written.", ()),
     "evidence_files_missing": ("Alerts of captured flows without one.", ("reason",)),
     "evidence_files_deleted": ("Those deleted to keep EVIDENCE_DISK_MB.", ()),
@@ -84,6 +94,15 @@ GAUGES: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "archive_bytes": ("What they take on disk.", ()),
     "evidence_files": ("Captures of alerts' first packets on disk.", ()),
     "evidence_files_bytes": ("What they take there.", ()),
+    "outbox_waiting": ("Messages in memory that wait to be committed.", ()),
+    "outbox_waiting_bytes": ("What they take there.", ()),
+    "outbox_waiting_capacity_bytes": ("How much may wait before messages are lost.", ()),
+    "outbox_kept": ("Messages in the outbox.", ()),
+    "outbox_bytes": ("What they take on disk.", ()),
+    "outbox_limit_bytes": ("How much they may take before the oldest are deleted.", ()),
+    "transport_pending": ("Messages a transport is still to deliver.", ("transport",)),
+    "transport_dead": ("Messages given up, deleted ones included.", ("transport",)),
+    "transport_oldest_seconds": ("How long its oldest pending message has been waiting.", ("transport",)),
     "alerts_open": ("Alerts that are open.", ()),
     "alerts_open_capacity": ("How many may be; one more closes the oldest.", ()),
     "alert_rules_current": ("1 when the rules file is in use as it is.", ()),
@@ -164,6 +183,7 @@ def _samples(status: ServiceStatus) -> Iterable[Sample]:
     yield from _alert_samples(status.alerts.stream)
     if status.alerts.evidence:
         yield from _evidence_samples(status.alerts.evidence)
+    yield from _outbox_samples(status.alerts.outbox)
     for file in log_files(status):
         yield "log_lines_written", (file.name,), file.written
         yield "log_lines_lost", (file.name,), file.lost
@@ -230,6 +250,33 @@ def _alert_samples(status: AlertStatus) -> Iterable[Sample]:
         yield "alert_explanations", (outcome,), explanations
     if status.rules:
         yield "alert_rules_current", (), float(status.rules.error is None)
+
+
+def _outbox_samples(outbox: OutboxStatus) -> Iterable[Sample]:
+    yield "outbox_messages", (), outbox.offered
+    yield "outbox_committed", (), outbox.committed
+    for reason, messages in outbox.lost.items():
+        yield "outbox_lost", (reason,), messages
+    yield "outbox_deleted", (), outbox.deleted
+    yield "outbox_waiting", (), outbox.waiting
+    yield "outbox_waiting_bytes", (), outbox.waiting_bytes
+    yield "outbox_waiting_capacity_bytes", (), outbox.capacity_bytes
+    yield "outbox_kept", (), outbox.messages
+    yield "outbox_bytes", (), outbox.bytes
+    yield "outbox_limit_bytes", (), outbox.limit_bytes
+    yield "thread_restarts", ("outbox",), outbox.restarts
+    yield "thread_running", ("outbox",), float(outbox.running)
+    for each in outbox.transports:
+        transport = (each.name,)
+        yield "transport_messages", transport, each.committed
+        yield "transport_delivered", transport, each.delivered
+        yield "transport_failures", transport, each.failures
+        yield "transport_pending", transport, each.pending
+        yield "transport_dead", transport, each.dead
+        yield "transport_oldest_seconds", transport, each.oldest_seconds
+        if each.configured:
+            yield "thread_restarts", (f"publisher-{each.name}",), each.restarts
+            yield "thread_running", (f"publisher-{each.name}",), float(each.running)
 
 
 def _evidence_samples(evidence: EvidenceFilesStatus) -> Iterable[Sample]:

@@ -173,6 +173,21 @@ class Settings(PublishingSettings):
         description="megabytes in LOG_DIR/evidence, where the first packets of alerts are kept; the oldest "
         "are deleted; 0: none are written",
     )
+    outbox_max_mb: int = Field(
+        512,
+        ge=1,
+        description="megabytes of messages in `<STATE_DIR>/outbox.db`, at least 1; when full, the oldest "
+        "that are delivered go first, then the oldest of all",
+    )
+    outbox_dead_after_hours: float = Field(
+        72.0,
+        gt=0,
+        description="hours the service tries to deliver a message, more than 0; it is dead then, until "
+        "`ml-ids outbox retry`",
+    )
+    outbox_keep_hours: float = Field(
+        24.0, ge=0, description="hours that delivered messages stay in the outbox, at least 0"
+    )
     sensor_id: str = Field(
         default_factory=socket.gethostname,
         description="this sensor's name in every verdict; unset: host name",
@@ -252,6 +267,11 @@ class Settings(PublishingSettings):
     def flows_dir(self) -> Path:
         """Where scored flows are archived."""
         return self.state_dir / "flows"
+
+    @property
+    def outbox_file(self) -> Path:
+        """Where messages are until they are delivered."""
+        return self.state_dir / "outbox.db"
 
     @property
     def tracking_uri(self) -> str:

@@ -9,6 +9,7 @@ from alerting.alert_stream import AlertStatus
 from alerting.evidence_files import EvidenceFilesStatus
 from alerting.flow_archive import FlowArchiveStatus
 from alerting.line_file import LineFileStatus
+from alerting.outbox.status import OutboxStatus, TransportStatus
 from alerting.policy import PolicyCounts
 from alerting.rules_file import RulesStatus
 from alerting.sink import SinkStatus
@@ -109,6 +110,39 @@ EVIDENCE = EvidenceFilesStatus(
     error=None,
 )
 
+OUTBOX = OutboxStatus(
+    running=True,
+    restarts=0,
+    offered=5,
+    committed=4,
+    waiting=1,
+    waiting_bytes=3000,
+    capacity_bytes=64_000,
+    lost={"memory full": 0},
+    messages=3,
+    bytes=9000,
+    limit_bytes=100_000,
+    deleted=1,
+    error=None,
+    notes=(),
+    transports=(
+        TransportStatus(
+            name="webhook",
+            configured=True,
+            running=True,
+            restarts=0,
+            committed=4,
+            delivered=2,
+            pending=1,
+            dead=1,
+            discarded=1,
+            oldest_seconds=12.0,
+            failures=3,
+            error=None,
+        ),
+    ),
+)
+
 ALERTS = AlertsStatus(
     stream=AlertStatus(
         policy=PolicyCounts(
@@ -127,6 +161,7 @@ ALERTS = AlertsStatus(
     ),
     log=LineFileStatus("alerts.json", 5, 0, None),
     evidence=EVIDENCE,
+    outbox=OUTBOX,
 )
 
 

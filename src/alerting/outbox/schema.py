@@ -1,0 +1,41 @@
+"""Which revision of its tables an outbox has, and how it gets the latest."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import Connection, inspect, text
+
+LATEST: Final = "0001"
+SCRIPTS: Final = "alerting.outbox:migrations"
+
+
+def revision(connection: Connection) -> str | None:
+    """Return a database's revision, None when it has no tables yet."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+
+
+def known_revisions() -> set[str]:
+    """Return every revision that this version of the project knows."""
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+
+    config = Config()
+    config.set_main_option("script_location", SCRIPTS)
+    return {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+
+
+def migrate(connection: Connection) -> None:
+    """Bring a database's tables to `LATEST`, within the connection's transaction.
+
+    Alembic takes a while to import, so it is imported here and not by whoever opens a current outbox.
+    """
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", SCRIPTS)
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
