@@ -11,10 +11,10 @@ from typing import IO, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from detection.kernel import Program, score_rows
 from detection.model import check_width
 from detection.program import program_of
 from detection.steps import STEPS, Floats, Linear, Scale, Step
-from detection.walk import Program, score_rows
 
 FEATURES: Final = "features"
 
@@ -89,8 +89,8 @@ class CompiledModel:
             program.columns,
             program.numbers,
             program.nodes,
-            program.leaf_rows,
             program.roots,
+            program.fresh,
             program.width,
             answers,
         )

@@ -8,8 +8,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from detection.kernel import FOREST, LINEAR, SCALE, Program
 from detection.steps import Floats, Forest, Linear, Scale, Step
-from detection.walk import FOREST, LINEAR, SCALE, Program, pack_nodes
+from detection.walk import CHUNK, pack_nodes
 
 KINDS: Final = {Scale: SCALE, Forest: FOREST, Linear: LINEAR}
 
@@ -18,26 +19,28 @@ def program_of(features: int, steps: Sequence[Step]) -> Program:
     """Return the program of checked steps over F features."""
     forests = [step for step in steps if isinstance(step, Forest)]
     columns, numbers = [step.columns for step in steps], [_numbers(step) for step in steps]
-    trees = [step.roots.size if isinstance(step, Forest) else 0 for step in steps]
+    trees = np.array([step.roots.size if isinstance(step, Forest) else 0 for step in steps])
     table = [
         [KINDS[type(step)] for step in steps],
         _starts(columns),
         [step.columns.size for step in steps],
         features + _sums([step.width() for step in steps]),
         _starts(numbers),
-        _sums(trees),
+        _sums(np.where(trees, trees + 1, 0)),
         trees,
     ]
     before = _sums([forest.feature.size for forest in forests])
+    roots = [
+        np.append(forest.roots, forest.feature.size) + first
+        for forest, first in zip(forests, before, strict=True)
+    ]
     return Program(
         steps=np.ascontiguousarray(np.array(table, np.int64).T),
         columns=_joined(columns, np.int64),
         numbers=_joined(numbers, np.float64),
         nodes=_joined([_packed(forest) for forest in forests], np.uint64),
-        leaf_rows=_joined([np.where(forest.is_leaf, forest.next, 0) for forest in forests], np.uint32),
-        roots=_joined(
-            [forest.roots + first for forest, first in zip(forests, before, strict=True)], np.uint64
-        ),
+        roots=_joined(roots, np.uint64),
+        fresh=_joined([_fresh(forest) for forest in forests], np.uint64),
         width=features + sum(step.width() for step in steps),
     )
 
@@ -46,22 +49,27 @@ def _numbers(step: Step) -> Floats:
     if isinstance(step, Scale):
         return np.concatenate([step.mean, step.scale])
     if isinstance(step, Linear):
-        return np.concatenate([step.weights.ravel(), step.bias])
-    return step.leaves.ravel()
+        return np.concatenate([_filled_up(step.weights), _filled_up(step.bias[None])])
+    return _filled_up(step.leaves)
+
+
+def _filled_up(rows: Floats) -> Floats:
+    """Return rows of classes one after the other, each filled up to whole chunks."""
+    return np.pad(rows, ((0, 0), (0, -rows.shape[1] % CHUNK))).ravel()
+
+
+def _fresh(forest: Forest) -> NDArray[np.int64]:
+    used = np.maximum.reduceat(np.where(forest.is_leaf, forest.next + 1, 0), forest.roots)
+    return np.maximum.accumulate(np.append(0, used))
 
 
 def _packed(forest: Forest) -> NDArray[np.uint64]:
     place, is_leaf = np.arange(forest.feature.size), forest.is_leaf
-    return pack_nodes(
-        forest.threshold,
-        np.where(is_leaf, 0, forest.feature),
-        np.where(is_leaf, 0, forest.next - place),
-        forest.missing_left,
-        is_leaf,
-    )
+    target = np.where(is_leaf, forest.next, forest.next - place)
+    return pack_nodes(forest.threshold, forest.feature, target, forest.missing_left, is_leaf)
 
 
-def _sums(sizes: Sequence[int]) -> NDArray[np.int64]:
+def _sums(sizes: Sequence[int] | NDArray[np.int64]) -> NDArray[np.int64]:
     """Return where each begins when they stand in a row."""
     return np.cumsum([0, *sizes])[:-1]
 

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from detection.walk import MOST_FEATURES, MOST_NODES
+from detection.walk import MOST_FEATURES, MOST_LEAVES, MOST_NODES
 
 LEAF: Final = -1
 
@@ -159,6 +159,8 @@ class Forest:
             raise ValueError("threshold: holds NaN")
         if self.columns.size > MOST_FEATURES:
             raise ValueError(f"columns: {self.columns.size} are more than {MOST_FEATURES}")
+        if self.leaves.shape[0] > MOST_LEAVES:
+            raise ValueError(f"leaves: {self.leaves.shape[0]} are more than {MOST_LEAVES}")
         self._check_trees()
 
     def _check_trees(self) -> None:

@@ -11,8 +11,9 @@ from sklearn.tree import DecisionTreeClassifier
 
 from detection.compile_sklearn import compile_pipeline
 from detection.compiled import CompiledModel
+from detection.kernel import BLOCK_ROWS
 from detection.steps import Forest, Linear, Scale, Step
-from detection.walk import BLOCK_ROWS, MOST_FEATURES
+from detection.walk import MOST_FEATURES
 from helpers.models import fitted_pipeline, made_up_flows
 
 
