@@ -18,7 +18,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import httpx
-from stacks import make_stack, write_stack
+from stacks import VERSION, make_stack, write_stack
 
 from detection.mlflow_client import embedded_uri, open_client
 from detection.registration import register_package
@@ -53,9 +53,9 @@ class Server:
 
 
 def prepared() -> Path:
-    """Return a folder with the model for all servers in package/ and state/; fitted on the first call."""
+    """Return a folder with the model for all servers in package/ and state/; written on the first call."""
     finished = DIRECTORY / ".complete"
-    if not finished.exists():
+    if not finished.exists() or finished.read_text() != VERSION:
         shutil.rmtree(DIRECTORY, ignore_errors=True)
         package, state = DIRECTORY / "package", DIRECTORY / "state"
         package.mkdir(parents=True)
@@ -64,7 +64,7 @@ def prepared() -> Path:
         artifacts = (state / "mlartifacts").as_uri()
         client = open_client(embedded_uri(state))
         register_package(client, package, "ml-ids", alias="champion", artifacts=artifacts)
-        finished.touch()
+        finished.write_text(VERSION)
     return DIRECTORY
 
 

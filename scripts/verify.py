@@ -31,6 +31,7 @@ BENCHMARKS = {
         [METER, "--concurrent", "1000000"],
         [METER, "--whole", "20000000"],
         ["benchmarks/path.py"],
+        ["benchmarks/scoring.py"],
         ["benchmarks/http_api.py"],
         ["benchmarks/memory.py"],
         ["benchmarks/resident.py"],
