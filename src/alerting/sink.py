@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from alerting.alert_stream import AlertStream
+from alerting.benign_stream import BenignStream
 from alerting.line_file import LineFileStatus
 from alerting.prediction_log import PredictionLog
 from alerting.verdict_counts import VerdictCounts
@@ -59,10 +61,16 @@ class Sink:
     """Counts every verdict, and alerts of and writes the wanted ones, in order, from a bounded queue."""
 
     def __init__(
-        self, log: PredictionLog, alerts: AlertStream | None = None, *, max_flows: int = MAX_FLOWS
+        self,
+        log: PredictionLog,
+        alerts: AlertStream | None = None,
+        *,
+        max_flows: int = MAX_FLOWS,
+        benign: Sequence[BenignStream] = (),
     ) -> None:
         self._log = log
         self._alerts = alerts
+        self._benign = tuple(benign)
         self._max_flows = max_flows
         self._counts = VerdictCounts()
         self._queue: deque[_Batch] = deque()
@@ -81,6 +89,8 @@ class Sink:
     def put(self, table: FlowTable, verdicts: Verdicts, source: str) -> None:
         """Take over the verdicts of a table; never blocks, drops (and counts) when the queue is full."""
         self._counts.add(verdicts, source)
+        for stream in self._benign:
+            stream.put(table, verdicts, source)
         rows = self._log.wanted(verdicts)
         if not rows.any():
             return

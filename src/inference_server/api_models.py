@@ -90,6 +90,12 @@ class Health(BaseModel):
         description="attack verdicts taken, aggregated and suppressed by rule; alerts opened, closed and "
         "open; the outbox, and what each transport delivered"
     )
+    benign: list[dict[str, Any]] = Field(
+        description="with PUBLISH_BENIGN, one a queue: benign flows offered, published, dropped and waiting"
+    )
+    events: dict[str, Any] = Field(
+        description="what is the case with the sensor itself, and the messages told of it"
+    )
     resident_bytes: int = Field(
         description="resident set of the process, with each interface's ring_bytes and the used part of its "
         "table_bytes"

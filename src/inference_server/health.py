@@ -6,6 +6,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from alerting.event import EventsStatus
 from alerting.outbox.status import OutboxStatus
 from capture.dialects import feature_names
 from capture.status import InterfaceStatus
@@ -38,6 +39,8 @@ def degraded_reasons(status: ServiceStatus, silence_seconds: float) -> list[str]
         "archive": archive.running or not archive.enabled,
         "evidence": status.alerts.evidence is None or status.alerts.evidence.running,
         "outbox": status.alerts.outbox.running,
+        "events": status.events.running,
+        **{f"benign-{stream.transport}": stream.running for stream in status.benign},
     }
     reasons += [f"the {name} thread is dead" for name, running in threads.items() if not running]
     rules = status.alerts.stream.rules
@@ -157,6 +160,8 @@ def health_body(status: ServiceStatus, silence_seconds: float) -> dict[str, Any]
         "sink": _sink(status),
         "archive": asdict(status.archive),
         "alerts": _alerts(status.alerts),
+        "benign": list(status.benign),
+        "events": _events(status.events),
         "resident_bytes": status.resident_bytes,
     }
 
@@ -226,6 +231,14 @@ def _sink(status: ServiceStatus) -> dict[str, Any]:
         "unalerted": sink.unalerted,
         "files": log_files(status),
     }
+
+
+def _events(events: EventsStatus) -> dict[str, Any]:
+    told = [
+        {"event": event, "state": state, "messages": messages}
+        for (event, state), messages in sorted(events.told.items())
+    ]
+    return {"running": events.running, "active": events.active, "told": told}
 
 
 def _alerts(alerts: AlertsStatus) -> dict[str, Any]:

@@ -10,6 +10,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoM
 from prometheus_client.registry import Collector
 
 from alerting.alert_stream import AlertStatus
+from alerting.benign_stream import BenignStatus
+from alerting.event import EventsStatus
 from alerting.evidence_files import EvidenceFilesStatus
 from alerting.flow_archive import FlowArchiveStatus
 from alerting.outbox.status import OutboxStatus
@@ -65,6 +67,12 @@ COUNTERS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
         "Messages committed for a transport; delivered, pending and dead ones add up to it.", ("transport",)),
     "transport_delivered": ("Messages it delivered.", ("transport",)),
     "transport_failures": ("Attempts that failed, one a message.", ("transport",)),
+    "benign_flows_offered": (
+        "Benign flows that were to be published; those published, dropped and waiting add up to it.",
+        ("transport",)),
+    "benign_flows_published": ("Benign flows that a queue took.", ("transport",)),
+    "benign_flows_dropped": ("Benign flows that were not published.", ("transport", "reason")),
+    "operational_events": ("Events of the sensor itself that were told.", ("event", "state")),
     "evidence_files_written": ("Captures of alerts' first packets written.", ()),
     "evidence_files_missing": ("Alerts of captured flows without one.", ("reason",)),
     "evidence_files_deleted": ("Those deleted to keep EVIDENCE_DISK_MB.", ()),
@@ -103,6 +111,7 @@ GAUGES: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "transport_pending": ("Messages a transport is still to deliver.", ("transport",)),
     "transport_dead": ("Messages given up, deleted ones included.", ("transport",)),
     "transport_oldest_seconds": ("How long its oldest pending message has been waiting.", ("transport",)),
+    "benign_flows_waiting": ("Benign flows that wait to be published.", ("transport",)),
     "alerts_open": ("Alerts that are open.", ()),
     "alerts_open_capacity": ("How many may be; one more closes the oldest.", ()),
     "alert_rules_current": ("1 when the rules file is in use as it is.", ()),
@@ -184,6 +193,9 @@ def _samples(status: ServiceStatus) -> Iterable[Sample]:
     if status.alerts.evidence:
         yield from _evidence_samples(status.alerts.evidence)
     yield from _outbox_samples(status.alerts.outbox)
+    for stream in status.benign:
+        yield from _benign_samples(stream)
+    yield from _event_samples(status.events)
     for file in log_files(status):
         yield "log_lines_written", (file.name,), file.written
         yield "log_lines_lost", (file.name,), file.lost
@@ -277,6 +289,22 @@ def _outbox_samples(outbox: OutboxStatus) -> Iterable[Sample]:
         if each.configured:
             yield "thread_restarts", (f"publisher-{each.name}",), each.restarts
             yield "thread_running", (f"publisher-{each.name}",), float(each.running)
+
+
+def _benign_samples(stream: BenignStatus) -> Iterable[Sample]:
+    transport = (stream.transport,)
+    yield "benign_flows_offered", transport, stream.offered
+    yield "benign_flows_published", transport, stream.published
+    for reason, flows in stream.dropped.items():
+        yield "benign_flows_dropped", (*transport, reason), flows
+    yield "benign_flows_waiting", transport, stream.waiting
+    yield "thread_running", (f"benign-{stream.transport}",), float(stream.running)
+
+
+def _event_samples(events: EventsStatus) -> Iterable[Sample]:
+    for labels, messages in events.told.items():
+        yield "operational_events", labels, messages
+    yield "thread_running", ("events",), float(events.running)
 
 
 def _evidence_samples(evidence: EvidenceFilesStatus) -> Iterable[Sample]:

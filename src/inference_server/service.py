@@ -26,10 +26,12 @@ from inference_server.live_capture import LiveCapture, captured_dialect
 from inference_server.metrics import Metrics
 from inference_server.minute_report import MinuteReport
 from inference_server.operating_threshold import OperatingThreshold
+from inference_server.operational_events import OperationalEvents
 from inference_server.predict import Predictor
 from inference_server.resident import resident_bytes
 from inference_server.settings import Settings
 from inference_server.status import ServiceStatus
+from inference_server.transports import configured_benign_streams, configured_transports
 
 STOP_SECONDS: Final = 3.0
 GIGABYTE: Final = 1_000_000_000
@@ -48,10 +50,14 @@ class Service:
         self.archive = FlowArchive(settings.flows_dir, int(settings.flow_archive_gb * GIGABYTE))
         self.models = LatestModels()
         self.alerts = Alerts(
-            settings, self.models.explain, lambda wanted, path: self.capture.evidence(wanted, path)
+            settings,
+            self.models.explain,
+            lambda wanted, path: self.capture.evidence(wanted, path),
+            configured_transports(settings),
         )
         log = PredictionLog(settings.log_dir, negatives=settings.log_negative_predictions)
-        self.sink = Sink(log, self.alerts.stream)
+        self.benign = configured_benign_streams(settings)
+        self.sink = Sink(log, self.alerts.stream, benign=self.benign)
         self.drift = Drift()
         # Choosing an extractor of another dialect is the consent to score its flows.
         self.worker = ScoringWorker(self._scored, also_scored={captured_dialect(settings)} - {IMPROVED})
@@ -60,6 +66,13 @@ class Service:
         self.capture = LiveCapture(settings, self.worker.hand_over)
         self.demo = demo.Demo(settings, self.worker)
         self.report = MinuteReport(self.status)
+        self.events = OperationalEvents(
+            self.status,
+            self.alerts.outbox.put,
+            sensor=settings.sensor_id,
+            silence_seconds=settings.capture_silence_seconds,
+            folders=tuple(dict.fromkeys((settings.log_dir, settings.state_dir))),
+        )
         self.keys = KeyCheck(settings)
         self.metrics = Metrics(self.status)
         self.predictor = Predictor(
@@ -70,6 +83,8 @@ class Service:
         """Start every thread; returns at once."""
         self.application_log.open()
         self.alerts.start()
+        for stream in self.benign:
+            stream.start()
         self.sink.start()
         self.archive.start()
         self.worker.start()
@@ -78,6 +93,7 @@ class Service:
         self.threshold.start()
         self.capture.start()
         self.report.start()
+        self.events.start()
 
     def stop(self, seconds: float = STOP_SECONDS) -> None:
         """Stop from the source to the end, so that open flows still reach the logs."""
@@ -86,10 +102,13 @@ class Service:
         self.threshold.stop()
         self.demo.stop()
         self.report.stop()
+        self.events.stop()
         self.capture.stop(seconds / 2)
         self.worker.stop(max(0.5, deadline - time.monotonic() - 0.5))
         self.sink.stop(max(0.5, deadline - time.monotonic()))
         self.archive.stop(max(0.5, deadline - time.monotonic()))
+        for stream in self.benign:
+            stream.stop(max(0.1, deadline - time.monotonic() - 1.0))
         self.alerts.stop(max(0.5, deadline - time.monotonic()))
         logger.info("stopped")
         self.application_log.close()
@@ -108,6 +127,8 @@ class Service:
             archive=self.archive.status(),
             alerts=self.alerts.status(),
             threshold=self.threshold.status(),
+            benign=tuple(stream.status() for stream in self.benign),
+            events=self.events.status(),
             application_log=self.application_log.status(),
             resident_bytes=resident_bytes(),
         )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from alerting.benign_stream import BenignStatus
+from alerting.event import EventsStatus
 from alerting.flow_archive import FlowArchiveStatus
 from alerting.line_file import LineFileStatus
 from alerting.sink import SinkStatus
@@ -33,6 +35,8 @@ class ServiceStatus:
         sink: the thread that writes logs and feeds the alerts.
         alerts: what became of attack verdicts.
         threshold: the operating threshold, None before there is a model.
+        benign: the streams of benign flows, one a queue.
+        events: what was told of the sensor itself.
         application_log: LOG_DIR/application.log.
         resident_bytes: resident set of the process.
     """
@@ -48,6 +52,8 @@ class ServiceStatus:
     archive: FlowArchiveStatus
     alerts: AlertsStatus
     threshold: ThresholdInForce | None
+    benign: tuple[BenignStatus, ...]
+    events: EventsStatus
     application_log: LineFileStatus
     resident_bytes: int
 

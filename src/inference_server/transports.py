@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
+from alerting.benign_stream import BenignStream
 from alerting.transports.aws import AwsAccess
 from alerting.transports.email import EmailTransport, MailServer
 from alerting.transports.sns import SnsTransport
@@ -55,6 +56,15 @@ def configured_queues(settings: Settings) -> list[Transport]:
     if settings.sqs_queue_url:
         queues.append(SqsTransport(settings.sqs_queue_url, sqs_access(settings)))
     return queues
+
+
+def configured_benign_streams(settings: Settings) -> list[BenignStream]:
+    """Return the streams of benign flows, which share no connection with the alerts.
+
+    Raises:
+        ValueError: as `configured_queues` does.
+    """
+    return [BenignStream(queue) for queue in configured_queues(settings)] if settings.publish_benign else []
 
 
 def sns_access(settings: Settings) -> AwsAccess:

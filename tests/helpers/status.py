@@ -6,6 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 from alerting.alert_stream import AlertStatus
+from alerting.benign_stream import BenignStatus
+from alerting.event import EventsStatus
 from alerting.evidence_files import EvidenceFilesStatus
 from alerting.flow_archive import FlowArchiveStatus
 from alerting.line_file import LineFileStatus
@@ -141,6 +143,15 @@ OUTBOX = OutboxStatus(
             error=None,
         ),
     ),
+BENIGN = BenignStatus(
+    transport="sns",
+    running=True,
+    offered=10,
+    published=6,
+    dropped={"queue full": 3},
+    waiting=1,
+    capacity=100,
+    error=None,
 )
 
 ALERTS = AlertsStatus(
@@ -179,6 +190,10 @@ def make_status(scorer: Any, **changes: Any) -> ServiceStatus:
         archive=ARCHIVE,
         alerts=ALERTS,
         threshold=scorer and ThresholdInForce(scorer.threshold, "model"),
+        benign=(BENIGN,),
+        events=EventsStatus(
+            True, ("capture on eth0: no packet for 300 s",), {("capture_silent", "raised"): 1}
+        ),
         application_log=LineFileStatus("application.log", 5, 0, None),
         resident_bytes=300_000_000,
     )
