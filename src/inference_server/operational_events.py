@@ -18,7 +18,7 @@ from alerting.message import Message
 from inference_server.minute_report import Totals
 from inference_server.status import ServiceStatus
 
-INTERVAL_SECONDS: Final = 10.0
+INTERVAL_SECONDS: Final = 5.0
 CLEAR_SECONDS: Final = 60.0
 """How long something must be over to be told so; what comes back meanwhile is not told again."""
 

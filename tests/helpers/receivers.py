@@ -9,7 +9,6 @@ import socketserver
 import ssl
 import subprocess
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -35,12 +34,12 @@ class Posted:
 
 @dataclass
 class HttpReceiver:
-    """An HTTP server's answers, and what it got so far."""
+    """An HTTP server's answers, which wait while it is not `opened`, and what it got so far."""
 
     url: str
     status: int = 200
     answer: bytes = b"ok"
-    seconds: float = 0.0
+    opened: threading.Event = field(default_factory=threading.Event)
     posted: list[Posted] = field(default_factory=list)
 
 
@@ -53,7 +52,7 @@ def http_receiver() -> Iterator[HttpReceiver]:
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            time.sleep(receiver.seconds)
+            receiver.opened.wait(60)
             receiver.posted.append(Posted(self.path, dict(self.headers), body))
             self.send_response(receiver.status)
             self.send_header("Content-Length", str(len(receiver.answer)))
@@ -71,8 +70,12 @@ def http_receiver() -> Iterator[HttpReceiver]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     receiver = HttpReceiver(f"http://127.0.0.1:{server.server_port}/hook")
+    receiver.opened.set()
     with _running(server):
-        yield receiver
+        try:
+            yield receiver
+        finally:
+            receiver.opened.set()
 
 
 @dataclass

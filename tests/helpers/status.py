@@ -141,8 +141,11 @@ OUTBOX = OutboxStatus(
             oldest_seconds=12.0,
             failures=3,
             error=None,
+            delivered_at="2026-01-05T09:00:00+00:00",
         ),
     ),
+)
+
 BENIGN = BenignStatus(
     transport="sns",
     running=True,

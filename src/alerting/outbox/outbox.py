@@ -136,4 +136,5 @@ def _transport(name: str, publisher: Publisher | None, counts: TransportCounts) 
         oldest_seconds=counts.oldest_us / 1e6,
         failures=publisher.failures if publisher else 0,
         error=publisher.error if publisher else None,
+        delivered_at=publisher.delivered_at if publisher else None,
     )

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import CancelledError
+from datetime import UTC, datetime
 from typing import Final
 
 from alerting.clock import SYSTEM_CLOCK, Clock
@@ -39,6 +40,7 @@ class Publisher:
         self.failures = 0
         self.restarts = 0
         self.error: str | None = None
+        self.delivered_at: str | None = None
         self._intake = intake
         self._running = running
         self._wall_us = clock.wall_us
@@ -111,6 +113,8 @@ class Publisher:
         settlements = [_settlement(due, error, at_us) for due, error in zip(batch, errors, strict=True)]
         self._intake.settle(self.transport.name, settlements)
         failed = [error for error in errors if error is not None]
+        if len(failed) < len(errors):
+            self.delivered_at = datetime.now(UTC).isoformat(timespec="seconds")
         self.failures += len(failed)
         if failed:
             self._say(failed[-1])

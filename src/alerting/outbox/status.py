@@ -22,6 +22,7 @@ class TransportStatus:
         oldest_seconds: how long the oldest pending one has been waiting.
         failures: attempts that failed since the start, one a message.
         error: why the last attempt failed, None when it did not.
+        delivered_at: when it last delivered one since the start, UTC, None before.
     """
 
     name: str
@@ -36,6 +37,7 @@ class TransportStatus:
     oldest_seconds: float
     failures: int
     error: str | None
+    delivered_at: str | None
 
 
 @dataclass(frozen=True, slots=True)
