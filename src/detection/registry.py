@@ -17,6 +17,7 @@ from detection.mlflow_client import (
     registry_errors,
     without_passwords,
 )
+from detection.mlflow_schema import REMEDY, is_outdated, sqlite_file
 from detection.model_uri import ModelUri, parse_model_uri
 from detection.package import MANIFEST, load_package, served_files
 from detection.registration import register_package
@@ -97,6 +98,11 @@ class Registry:
         """
         if self._uri == self._embedded:
             _make(self._state_dir)
+        file = sqlite_file(self._uri)
+        if file and is_outdated(file):
+            raise ConnectionError(
+                f"registry {self.name} cannot be used (its tables are of an earlier MLflow): {REMEDY}"
+            )
         with registry_errors(self._uri, remedy=self._remedy()):
             client = open_client(self._uri)
             if self._starter_wanted:

@@ -70,7 +70,7 @@ def _outbox_reasons(outbox: OutboxStatus) -> list[str]:
         if each.dead > each.discarded:
             dead = each.dead - each.discarded
             reasons.append(
-                f"{each.name}: {dead} messages are dead: see ml-ids outbox list --dead, then retry"
+                f"{each.name}: {dead} messages are dead: see ml-ids outbox list --state dead, and retry"
             )
         if each.pending and not each.configured:
             reasons.append(

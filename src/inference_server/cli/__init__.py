@@ -10,11 +10,13 @@ from inference_server.cli.compare_extractors import compare_extractors
 from inference_server.cli.evaluate import evaluate
 from inference_server.cli.meter import meter
 from inference_server.cli.models import models
+from inference_server.cli.outbox import outbox
 from inference_server.cli.promote import promote
 from inference_server.cli.rollback import rollback
 from inference_server.cli.score import score
 from inference_server.cli.serve import serve
 from inference_server.cli.setup_extractor import setup_extractor
+from inference_server.cli.upgrade import upgrade
 
 app = typer.Typer(
     name="ml-ids",
@@ -31,6 +33,8 @@ app.command()(calibrate)
 app.add_typer(models, name="models")
 app.command()(promote)
 app.command()(rollback)
+app.add_typer(outbox, name="outbox")
+app.command()(upgrade)
 app.command()(check_config)
 app.command()(setup_extractor)
 app.command()(compare_extractors)
