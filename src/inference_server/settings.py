@@ -97,8 +97,9 @@ class Settings(PublishingSettings):
     capture_own_traffic: bool = Field(
         False,
         description="true or false; false leaves out PORT on the loopback interface, and TCP between this "
-        "host and the addresses and ports of MLFLOW_TRACKING_URI, MLFLOW_S3_ENDPOINT_URL and "
-        "AWS_ENDPOINT_URL (also _S3, _SNS, _SQS); requests to the API from other machines are captured",
+        "host and the addresses and ports of MLFLOW_TRACKING_URI, MLFLOW_S3_ENDPOINT_URL, "
+        "AWS_ENDPOINT_URL (also _S3, _SNS, _SQS), SQS_QUEUE_URL, WEBHOOK_URL, SMTP_HOST and SYSLOG_ADDRESS; "
+        "requests to the API from other machines are captured",
     )
     capture_promiscuous: bool = Field(
         True, description="true or false; true also captures frames that are addressed to other machines"

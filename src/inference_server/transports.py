@@ -44,6 +44,16 @@ def configured_transports(settings: Settings) -> list[Transport]:
     return transports
 
 
+def check_transports(settings: Settings) -> None:
+    """Make every transport and let go of it.
+
+    Raises:
+        ValueError: one lacks a setting; names it.
+    """
+    for transport in configured_transports(settings):
+        transport.close()
+
+
 def configured_queues(settings: Settings) -> list[Transport]:
     """Return transports to topic and queue only, which programs read.
 

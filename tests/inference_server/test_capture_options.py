@@ -48,6 +48,25 @@ def test_services_that_are_named_by_address_are_left_out(monkeypatch: pytest.Mon
     )
 
 
+def test_places_that_alerts_go_to_are_left_out() -> None:
+    settings = Settings(
+        sqs_queue_url="http://queues.example:4566/1/attacks",
+        aws_endpoint_url_sns="http://topics.example",
+        webhook_url="https://hooks.example/token",
+        alert_email_to="soc@example.org",
+        smtp_host="mail.example",
+        syslog_address="tcp://logs.example",
+    )
+    assert capture_options(settings).own_traffic == (
+        OwnService("PORT", 8000),
+        OwnService("AWS_ENDPOINT_URL_SNS", 80, "topics.example"),
+        OwnService("SQS_QUEUE_URL", 4566, "queues.example"),
+        OwnService("WEBHOOK_URL", 443, "hooks.example"),
+        OwnService("SMTP_HOST", 587, "mail.example"),
+        OwnService("SYSLOG_ADDRESS", 601, "logs.example"),
+    )
+
+
 def test_a_registry_that_is_a_file_is_no_service() -> None:
     settings = Settings(mlflow_tracking_uri="sqlite:////tmp/mlflow.db")
     assert capture_options(settings).own_traffic == (OwnService("PORT", 8000),)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from alerting.message import Message
-from alerting.transports import envelope
 from alerting.transports.transport import Rejected
 
 if TYPE_CHECKING:
@@ -74,24 +73,22 @@ class _Entry:
 
 def send_batches(
     messages: Sequence[Message],
-    text_of: Callable[[Message], str],
+    entry_of: Callable[[Message], tuple[dict[str, Any], int]],
     target: str,
     call: Callable[[list[dict[str, Any]]], dict[str, Any]],
-    text_field: str,
 ) -> list[str | None]:
     """Send messages in as few calls as the limits allow; the first call that fails is the last.
 
     Args:
         messages: any number.
-        text_of: makes the text of one.
+        entry_of: makes the fields of one's entry, and says how many bytes of the limit they take.
         target: name of the topic or queue; of one that ends in .fifo the order is kept per alert.
         call: sends entries, returns the service's answer.
-        text_field: what an entry calls its text.
     """
     errors: list[str | None] = [None] * len(messages)
     entries = []
     for at, message in enumerate(messages):
-        entry = _entry(at, message, text_of(message), target, text_field)
+        entry = _entry(at, message, target, *entry_of(message))
         if entry.size > CALL_BYTES:
             errors[at] = Rejected(f"{entry.size} bytes, more than the {CALL_BYTES} that are possible")
         else:
@@ -110,18 +107,14 @@ def send_batches(
     return errors
 
 
-def _entry(at: int, message: Message, text: str, target: str, text_field: str) -> _Entry:
-    fields = {
-        "Id": str(at),
-        text_field: text,
-        "MessageAttributes": envelope.attributes(message),
-    }
+def _entry(at: int, message: Message, target: str, fields: dict[str, Any], size: int) -> _Entry:
+    fields = {"Id": str(at), **fields}
     if target.endswith(_FIFO):
         fields |= {
             "MessageGroupId": message.alert_id or message.kind,
             "MessageDeduplicationId": message.message_id,
         }
-    return _Entry(at, envelope.size(text, message), fields)
+    return _Entry(at, size, fields)
 
 
 def _calls(entries: Iterable[_Entry]) -> Iterator[list[_Entry]]:

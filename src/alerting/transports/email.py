@@ -7,6 +7,7 @@ import logging
 import smtplib
 import socket
 import ssl
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -22,7 +23,11 @@ from alerting.message import Message
 Security = Literal["starttls", "tls", "none"]
 
 TIMEOUT_SECONDS: Final = 15.0
-BATCH: Final = 50
+BATCH: Final = 500
+SHOWN: Final = 50
+"""How many messages of a batch are told in full, the most severe ones."""
+
+PACE_SECONDS: Final = 60.0
 
 _WHOLE_LINES: Final = policy.SMTP.clone(max_line_length=998)
 
@@ -58,19 +63,26 @@ class EmailTransport:
         recipients: Sequence[str],
         *,
         timeout: float = TIMEOUT_SECONDS,
+        pace: float = PACE_SECONDS,
     ) -> None:
-        """Take the server, the addresses, and how many seconds each step may take."""
+        """Take the server, the addresses, and how many seconds each step may take.
+
+        `pace` is the time between two mails: a flood of alerts must not be a flood of mails.
+        """
         self._server = server
         self._sender = sender
         self._recipients = tuple(recipients)
         self._timeout = timeout
+        self._pace = pace
+        self._sent_at = float("-inf")
 
     def send(self, messages: Sequence[Message]) -> Sequence[str | None]:
-        """Send all messages in one mail.
+        """Send all messages in one mail, and wait before it until the pace allows one.
 
         Raises:
             OSError: it was not sent, smtplib's errors included.
         """
+        time.sleep(max(0.0, self._sent_at + self._pace - time.monotonic()))
         mail = self._mail(messages)
         client = self._connected()
         try:
@@ -80,6 +92,7 @@ class EmailTransport:
             with suppress(OSError):
                 client.quit()
             client.close()
+        self._sent_at = time.monotonic()
         if refused:
             logger.warning("the mail server refuses recipients: %s", ", ".join(sorted(refused)))
         return [None] * len(messages)
@@ -117,7 +130,7 @@ class EmailTransport:
         ids = hashlib.sha256(" ".join(message.message_id for message in messages).encode()).hexdigest()
         mail["Message-ID"] = f"<{ids[:32]}@ml-ids>"
         mail["Auto-Submitted"] = "auto-generated"
-        mail.set_content("\n\n".join(map(_text, messages)) + "\n")
+        mail.set_content(_content(messages))
         return mail
 
 
@@ -125,6 +138,14 @@ def _subject(messages: Sequence[Message]) -> str:
     worst = min(messages, key=summary.severity)
     others = f" and {len(messages) - 1} more" if len(messages) > 1 else ""
     return f"[ML-IDS {summary.SEVERITIES[summary.severity(worst)]}] {summary.title(worst)}{others}"
+
+
+def _content(messages: Sequence[Message]) -> str:
+    told = sorted(messages, key=summary.severity)[:SHOWN]
+    texts = [_text(message) for message in told]
+    if len(messages) > len(told):
+        texts.append(f"and {len(messages) - len(told)} more, none more severe: see alerts.json")
+    return "\n\n".join(texts) + "\n"
 
 
 def _text(message: Message) -> str:

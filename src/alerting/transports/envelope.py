@@ -24,7 +24,7 @@ def body(message: Message) -> str:
 
 
 def attributes(message: Message) -> dict[str, dict[str, str]]:
-    """Return the attributes as SNS and SQS take them."""
+    """Return the attributes as SNS takes them."""
     return {name: {"DataType": "String", "StringValue": value} for name, value in message.attributes.items()}
 
 
@@ -48,11 +48,9 @@ def notification(message: Message) -> str:
     )
 
 
-def size(text: str, message: Message) -> int:
-    """Return how many bytes of a queue's limit a text and the message's attributes take."""
-    return len(text) + sum(
-        len(name) + len("String") + len(value.encode()) for name, value in message.attributes.items()
-    )
+def attributes_size(message: Message) -> int:
+    """Return how many bytes of a topic's limit the attributes take."""
+    return sum(len(name) + len("String") + len(value.encode()) for name, value in message.attributes.items())
 
 
 def _ascii(value: dict[str, Any]) -> str:

@@ -26,7 +26,7 @@ class SnsTransport:
 
     def send(self, messages: Sequence[Message]) -> Sequence[str | None]:
         """Publish messages, ten a call."""
-        return aws.send_batches(messages, envelope.body, self._topic, self._publish, "Message")
+        return aws.send_batches(messages, _entry, self._topic, self._publish)
 
     def close(self) -> None:
         """Close connections."""
@@ -37,3 +37,9 @@ class SnsTransport:
             TopicArn=self._topic, PublishBatchRequestEntries=entries
         )
         return answer
+
+
+def _entry(message: Message) -> tuple[dict[str, Any], int]:
+    text = envelope.body(message)
+    fields = {"Message": text, "MessageAttributes": envelope.attributes(message)}
+    return fields, len(text) + envelope.attributes_size(message)

@@ -26,7 +26,7 @@ class SqsTransport:
 
     def send(self, messages: Sequence[Message]) -> Sequence[str | None]:
         """Send messages in SNS's envelope, ten a call."""
-        return aws.send_batches(messages, envelope.notification, self._queue, self._send, "MessageBody")
+        return aws.send_batches(messages, _entry, self._queue, self._send)
 
     def close(self) -> None:
         """Close connections."""
@@ -35,3 +35,8 @@ class SqsTransport:
     def _send(self, entries: list[dict[str, Any]]) -> dict[str, Any]:
         answer: dict[str, Any] = self._client.send_message_batch(QueueUrl=self._queue, Entries=entries)
         return answer
+
+
+def _entry(message: Message) -> tuple[dict[str, Any], int]:
+    text = envelope.notification(message)
+    return {"MessageBody": text}, len(text)

@@ -9,7 +9,7 @@ from inference_server.cli.reading import one_line_errors
 from inference_server.identities import identities
 from inference_server.settings import export_library_variables, load_settings
 from inference_server.settings_table import effective_settings
-from inference_server.transports import configured_transports
+from inference_server.transports import check_transports
 
 
 def check_config() -> None:
@@ -17,8 +17,7 @@ def check_config() -> None:
     with one_line_errors():
         settings = load_settings()
         export_library_variables()
-        for transport in configured_transports(settings):
-            transport.close()
+        check_transports(settings)
     table = Table("setting", "value")
     for name, value in effective_settings(settings):
         table.add_row(name, value)

@@ -12,7 +12,8 @@ import uvicorn
 
 from alerting.prediction_log import POSITIVE
 from inference_server.cli.reading import one_line_errors
-from inference_server.settings import Settings, load_settings
+from inference_server.settings import Settings, export_library_variables, load_settings
+from inference_server.transports import check_transports
 
 BACKLOG: Final = 2048
 """Connections that may wait to be accepted."""
@@ -26,6 +27,8 @@ def serve(
     given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
     with one_line_errors():
         settings = load_settings(**given)
+        export_library_variables()
+        check_transports(settings)
         # Before anything starts: two services must not capture and write the same logs.
         listener = _listen(settings)
     typer.echo(_where_to_look(settings, listener.getsockname()[1]))

@@ -3,6 +3,7 @@ from __future__ import annotations
 import logging
 import smtplib
 import ssl
+import time
 from pathlib import Path
 
 import pytest
@@ -40,11 +41,34 @@ def test_the_messages_of_a_batch_are_one_mail() -> None:
 def test_a_mail_sent_twice_has_one_id() -> None:
     sent = alert_messages(2)
     with smtp_receiver() as receiver:
-        transport = EmailTransport(_plainly(receiver.port), "a@b", ["c@d"])
+        transport = EmailTransport(_plainly(receiver.port), "a@b", ["c@d"], pace=0)
         for batch in (sent, sent, sent[:1]):
             transport.send(batch)
     first, second, third = (mail["Message-ID"] for mail in receiver.mails)
     assert first == second != third
+
+
+def test_a_flood_is_one_mail_that_tells_the_worst() -> None:
+    sent = alert_messages(120)
+    sent[100].eve["alert"]["severity"] = 1
+    with smtp_receiver() as receiver:
+        EmailTransport(_plainly(receiver.port), "a@b", ["c@d"]).send(sent)
+    (mail,) = receiver.mails
+    assert mail["Subject"].startswith("[ML-IDS high] ")
+    text = mail.get_content()
+    assert text.count("severity: ") == 50
+    assert sent[100].alert_id in text
+    assert "and 70 more, none more severe" in text
+
+
+def test_the_next_mail_waits_for_the_pace() -> None:
+    with smtp_receiver() as receiver:
+        transport = EmailTransport(_plainly(receiver.port), "a@b", ["c@d"], pace=0.5)
+        began = time.monotonic()
+        transport.send(alert_messages(1))
+        transport.send(alert_messages(1))
+        assert time.monotonic() - began >= 0.5
+    assert len(receiver.mails) == 2
 
 
 def test_a_subject_stays_one_line() -> None:
