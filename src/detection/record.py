@@ -54,6 +54,11 @@ class InsufficientRule(_Part):
     max_packets: int
     max_duration_us: int
 
+    def enough(self, packets: NDArray[np.float64], duration_us: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Return which of n flows can be judged; NaN and negative durations count as none."""
+        judged: NDArray[np.bool_] = (packets > self.max_packets) & (duration_us > self.max_duration_us)
+        return judged
+
 
 class BenignQuantiles(_Part):
     """Quantiles of every feature over benign training flows, after preprocessing.

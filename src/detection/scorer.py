@@ -169,11 +169,7 @@ class Scorer:
         if rule is None:
             return np.ones(features.shape[0], np.bool_)
         forward, backward, duration = features[:, self._sizes].T
-        # NaN and negative durations count as none.
-        enough: NDArray[np.bool_] = (forward + backward > rule.max_packets) & (
-            duration > rule.max_duration_us
-        )
-        return enough
+        return rule.enough(forward + backward, duration)
 
 
 @lru_cache(maxsize=64)

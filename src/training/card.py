@@ -9,8 +9,8 @@ from typing import Final
 import numpy as np
 
 from detection.record import ModelRecord
-from flows.labels import BY_CODE
 from training.captures import CaptureFigures, CaptureScores
+from training.card_parts import class_counts, split_section, what_it_is
 from training.dataset import LabelledFlows
 from training.evaluation import Evaluation
 from training.markdown import bullets, paragraph, table
@@ -56,39 +56,21 @@ def render(findings: Findings) -> str:
         *_operating_point(findings),
         *_limits(findings),
         *_data(findings.data),
-        *(part for name, evaluation in findings.splits.items() for part in _split(name, evaluation)),
+        *(part for name, evaluation in findings.splits.items() for part in split_section(name, evaluation)),
         *_captures(findings.attack_captures, findings.record.threshold),
     ]
     return "\n\n".join(parts) + "\n"
 
 
 def _head(findings: Findings) -> list[str]:
-    record = findings.record
     iterations = " and ".join(f"{count} ({name})" for name, count in findings.iterations.items())
-    rule = record.insufficient
-    judged = (
-        f"""Flows of at most {rule.max_packets} packet or of {rule.max_duration_us} us get the verdict
-        `insufficient`; by themselves they are never attacks."""
-        if rule
-        else "Every flow is judged."
-    )
     return [
         paragraph(
-            f"""{record.description}. `python -m training.starter` made the model and wrote this card from
-            what it measured: {findings.makers}. Both logistic regressions converged, after {iterations}
+            f"""{findings.record.description}. `python -m training.starter` made the model and wrote this card
+            from what it measured: {findings.makers}. Both logistic regressions converged, after {iterations}
             iterations."""
         ),
-        bullets(
-            [
-                f"""Reads {len(record.features)} features (schema `{record.schema_id}`): no port, address or
-                time.""",
-                f"Dialect `{record.dialect}`: the features must be measured by its rules.",
-                f"""Tells {len(record.classes)} classes apart. The operating threshold on 1 - P(benign) is
-                {record.threshold:.6f}: at or above it a flow is an attack of the most probable attack
-                class, below it benign.""",
-                judged,
-            ]
-        ),
+        what_it_is(findings.record),
     ]
 
 
@@ -165,35 +147,12 @@ def _data(data: LabelledFlows) -> list[str]:
             model is fitted on all of them. Benign flows are heavily under-sampled: {counts[0]:,} here,
             {UPSTREAM_BENIGN:,} upstream."""
         ),
-        table(
-            ["class", "code", "flows"],
-            [[BY_CODE[code].name, str(code), f"{count:,}"] for code, count in counts.items()],
-        ),
+        class_counts(data.codes),
         paragraph(
             """Terms: the data are the Canadian Institute for Cybersecurity's, for research use; whoever
             uses them, or this model, cites"""
         ),
         bullets(CITATIONS),
-    ]
-
-
-def _split(name: str, evaluation: Evaluation) -> list[str]:
-    return [
-        f"## Figures: {name}",
-        paragraph(
-            f"""Another model of the same make, fitted on {evaluation.train_rows:,} flows and measured on
-            the other {evaluation.test_rows:,}; the label is the most probable class. Accuracy
-            {evaluation.accuracy:.4f}, macro F1 {evaluation.macro_f1:.4f}. At the operating threshold
-            {evaluation.attacks_flagged:.2%} of the attack flows and {evaluation.benign_flagged:.2%} of the
-            benign ones are flagged."""
-        ),
-        table(
-            ["class", "n", "precision", "recall", "F1"],
-            [
-                [part.name, f"{part.n:,}", f"{part.precision:.4f}", f"{part.recall:.4f}", f"{part.f1:.4f}"]
-                for part in evaluation.classes
-            ],
-        ),
     ]
 
 

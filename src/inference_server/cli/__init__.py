@@ -16,6 +16,7 @@ from inference_server.cli.rollback import rollback
 from inference_server.cli.score import score
 from inference_server.cli.serve import serve
 from inference_server.cli.setup_extractor import setup_extractor
+from inference_server.cli.train import train
 from inference_server.cli.upgrade import upgrade
 
 app = typer.Typer(
@@ -29,6 +30,7 @@ app.command()(serve)
 app.command()(meter)
 app.command()(score)
 app.command()(evaluate)
+app.command()(train)
 app.command()(calibrate)
 app.add_typer(models, name="models")
 app.command()(promote)

@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import re
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import Result
+from typer.testing import CliRunner
+
+from detection.registry import Registry
+from flows.labels import BY_CODE
+from flows.parquet_files import write_parquet
+from flows.schema import COMMON_NAMES
+from flows.table import FlowTable
+from helpers.archive import archive_flows
+from helpers.models import CLASSES, made_up_flows
+from helpers.registry import make_registry
+from inference_server.cli import app
+
+FLOOD = 100_000
+"""So many times the benign features: the champion calls that an attack."""
+
+
+def flows(
+    count: int, seed: int, *, classes: tuple[int, ...] = CLASSES, dialect: str = "improved"
+) -> FlowTable:
+    """Return labelled flows of the last hour."""
+    features, codes = made_up_flows(count, seed=seed, classes=classes)
+    start = int(time.time() * 1e6) - 3_600_000_000 + np.arange(count) * (3_000_000_000 // count)
+    labels = np.array([BY_CODE[code].name for code in codes.tolist()], object)
+    return FlowTable.from_features(
+        features, COMMON_NAMES, dialect, start_us=start, end_us=start + 60_000_000, extras={"label": labels}
+    )
+
+
+@pytest.fixture(scope="module")
+def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A STATE_DIR with a champion and an archive whose flows are benign but unlike those of the base set."""
+    state = make_registry(tmp_path_factory.mktemp("state"), tmp_path_factory.mktemp("scratch"))
+    own = flows(400, 5, classes=(0,))
+    own.features[:] *= FLOOD
+    archive_flows(state, own)
+    return state
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("base") / "base.parquet"
+    write_parquet(flows(300, 6), path)
+    return path
+
+
+@pytest.fixture(autouse=True)
+def settings(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STATE_DIR", str(state))
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(app, ["train", *(str(argument) for argument in arguments)])
+
+
+def test_own_traffic_makes_a_challenger_that_knows_it(state: Path, base: Path, tmp_path: Path) -> None:
+    result = run("--data", base, "--last", "24h")
+    assert result.exit_code == 0, result.output
+    assert "flags 0.000% of the 120 latest flows of the baseline" in result.stdout
+    [before] = re.findall(r"\(the model that serves: ([\d.]+)%\)", result.stdout)
+    assert float(before) > 50
+    assert "models:/ml-ids/2 is @challenger" in result.stdout
+    registry = Registry(tracking_uri=None, state_dir=state, register_starter=False)
+    found = registry.alias("ml-ids", "challenger")
+    assert found
+    scorer = registry.load(found, tmp_path)
+    later = flows(200, 8, classes=(0,))
+    later.features[:] *= FLOOD
+    assert scorer.score(later).is_attack.mean() < 0.05
+    mixed = flows(300, 9)
+    attacks = mixed.take(mixed.extras["label"] != "Benign")
+    assert scorer.score(attacks).is_attack.mean() > 0.9
+    assert scorer.record.figures["baseline/benign flagged"] == 0.0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "name captures or flows, or say --last 24h"),
+        (("--baseline", "nothing.pcap"), "nothing.pcap"),
+    ],
+)
+def test_what_cannot_be_done_is_one_line(base: Path, arguments: tuple[str, ...], message: str) -> None:
+    result = run("--data", base, *arguments)
+    assert result.exit_code == 1
+    assert message in result.stderr
+
+
+def test_flows_of_another_dialect_are_no_baseline(base: Path, tmp_path: Path) -> None:
+    write_parquet(flows(200, 7, classes=(0,), dialect="cic-2017"), tmp_path / "own.parquet")
+    result = run("--data", base, "--baseline", tmp_path / "own.parquet")
+    assert result.exit_code == 1
+    assert "200 flows of another dialect left out: the base set is of improved" in result.stderr
+    assert "the baseline has 0 flows that a model can judge" in result.stderr
