@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-from flows.columns import LONGEST_SPELLING, METADATA, canonical
+from flows.columns import METADATA, canonical
 
 KEPT_COLUMNS: Final = 512
+KEPT_CHARACTERS: Final = 16_384
 """Longer lists of titles are looked at anew each time: what is kept must stay small."""
 
 
@@ -40,7 +41,7 @@ def read_titles(names: tuple[str, ...], required: tuple[str, ...]) -> Titles:
 
     A required name is found as it is spelled even if no set has such a feature.
     """
-    small = len(names) <= KEPT_COLUMNS and all(len(name) <= LONGEST_SPELLING for name in names)
+    small = len(names) <= KEPT_COLUMNS and sum(map(len, names)) <= KEPT_CHARACTERS
     return (_kept if small else _read)(names, required)
 
 

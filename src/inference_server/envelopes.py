@@ -100,10 +100,10 @@ def _list(content: Mapping[str, object], key: str, name: str) -> list[Any]:
 
 
 def _titles(columns: Sequence[object], name: str) -> tuple[str, ...]:
-    for number, title in enumerate(columns):
-        if not isinstance(title, str):
-            raise UnprocessableError(f"{name}.columns: entry {number} is {kind(title)}: send feature names")
-    return tuple(str(title) for title in columns)
+    if set(map(type, columns)) - {str}:
+        number, title = next(entry for entry in enumerate(columns) if type(entry[1]) is not str)
+        raise UnprocessableError(f"{name}.columns: entry {number} is {kind(title)}: send feature names")
+    return tuple(map(str, columns))
 
 
 def _columns(name: str, content: Mapping[str, object]) -> list[Rows]:

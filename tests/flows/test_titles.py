@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from flows.schema import COMMON, COMMON_NAMES
-from flows.titles import KEPT_COLUMNS, read_titles
+from flows.titles import KEPT_CHARACTERS, KEPT_COLUMNS, read_titles
 
 
 def test_columns_are_found_in_any_spelling_and_order() -> None:
@@ -29,7 +29,8 @@ def test_a_models_own_feature_is_found_as_it_spells_it() -> None:
 def test_only_small_lists_are_kept() -> None:
     for names, kept in (
         (("idle_min", "a"), True),
-        (("idle_min", "a" * 65), False),
+        (("idle_min", "a" * 65), True),
+        (("idle_min", "a" * KEPT_CHARACTERS), False),
         (tuple(map(str, range(KEPT_COLUMNS + 1))), False),
     ):
         first, second = (read_titles(names, ("idle_min",)) for _ in range(2))

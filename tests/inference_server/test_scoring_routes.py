@@ -23,6 +23,30 @@ PATHS = ("/predict", "/invocations")
 FLOW = typical_flow(HULK) | dict.fromkeys(("flow_iat_mean", "flow_pkts_s", "flow_byts_s"), 0.0)
 
 
+FORMS = ("flow", "flows", *ENVELOPES, "columns", "csv")
+
+
+def _body(form: str, titles: list[str], rows: list[list[object]]) -> tuple[bytes, dict[str, str]]:
+    """Rows in one of the forms that a body may have, and its headers."""
+    if form == "csv":
+        lines = [",".join(map(str, line)) for line in (titles, *rows)]
+        return "\n".join(lines).encode(), {"Content-Type": "text/csv"}
+    flows = [dict(zip(titles, row, strict=True)) for row in rows]
+    bodies: dict[str, Any] = {
+        "flow": flows[0],
+        "flows": flows,
+        "dataframe_split": {"dataframe_split": {"columns": titles, "data": rows}},
+        "columns": {"inputs": {title: [flow[title] for flow in flows] for title in titles}},
+    }
+    return json.dumps(bodies.get(form, {form: flows})).encode(), {"Content-Type": "application/json"}
+
+
+def _post(client: httpx.Client, path: str, form: str, changes: dict[str, object]) -> httpx.Response:
+    flow = FLOW | changes
+    content, headers = _body(form, [*flow], [[*flow.values()]])
+    return client.post(path, content=content, headers=headers)
+
+
 def _split(flow: dict[str, Any], rows: int = 1) -> dict[str, Any]:
     """An envelope of some good rows and, last, this one."""
     good = [list((FLOW | dict.fromkeys(flow.keys() - FLOW.keys(), 1)).values())] * (rows - 1)
@@ -69,6 +93,41 @@ def test_two_columns_of_one_feature(client: httpx.Client) -> None:
     assert answer.json()["conflicting"] == [["fwd_header_len", "fwd_header_len"]]
     answer = client.post("/predict", json=FLOW | {"Fwd Header Length": length, "Fwd Header Length.1": 3})
     assert answer.json()["conflicting"] == [["fwd_header_len", "Fwd Header Length.1"]]
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form_of_a_body_is_held_to_the_same_rules(client: httpx.Client, path: str, form: str) -> None:
+    quoted = form != "csv"
+    for value in (math.nan, math.inf, -math.inf, -7, 1e308):
+        answer = _post(client, path, form, {"idle_min": value})
+        assert answer.status_code == 200, (value, answer.text)
+    for value in ("many", "1_0", *((True, "12", [1], {"a": 1}, 10**400) if quoted else ("True",))):
+        answer = _post(client, path, form, {"idle_min": value})
+        assert (answer.status_code, answer.json()["not_numeric"]) == (422, ["idle_min"]), (value, answer.text)
+        assert answer.json()["detail"].endswith("Not numeric: idle_min")
+    null = _post(client, path, form, {"idle_min": None if quoted else ""})
+    assert null.status_code == (422 if form in ("flow", "flows") else 200)
+    for value, status in ((FLOW["idle_min"], 200), (FLOW["idle_min"] + 1, 422)):
+        answer = _post(client, path, form, {"Idle Min": value})
+        assert answer.status_code == status, answer.text
+    assert answer.json()["conflicting"] == [["idle_min", "Idle Min"]]
+    assert "'idle_min' and 'Idle Min'" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("form", [form for form in FORMS if form != "flow"])
+def test_too_many_flows_or_bytes_are_refused_in_every_form(
+    client: httpx.Client, path: str, form: str
+) -> None:
+    content, headers = _body(form, ["idle_min"], [[1]] * 100_000)
+    answer = client.post(path, content=content, headers=headers)
+    assert answer.status_code == 413
+    assert "100000 flows, at most 10000" in answer.json()["detail"]
+    longer = content + b" " * (10_000_001 - len(content))
+    answer = client.post(path, content=longer, headers=headers)
+    assert answer.status_code == 413
+    assert "exceeds 10000000 bytes" in answer.json()["detail"]
 
 
 JSON = st.recursive(
