@@ -6,6 +6,7 @@ from typing import Any
 import orjson
 import pytest
 
+from alerting.event import EventsStatus
 from alerting.line_file import LineFileStatus
 from alerting.rules_file import RulesStatus
 from capture.status import FrameCounters
@@ -14,7 +15,7 @@ from detection.shadow import ShadowStatus
 from detection.watcher import ModelStatus
 from flows.schema import COMMON_NAMES
 from helpers.models import make_record, make_scorer
-from helpers.status import ALERTS, ARCHIVE, EVIDENCE, INTERFACE, SINK, make_status
+from helpers.status import ALERTS, ARCHIVE, BENIGN, EVIDENCE, INTERFACE, SINK, make_status
 from inference_server.api_models import Health
 from inference_server.health import degraded_reasons, health_body, missing_for_ready
 from inference_server.live_capture import CaptureStatus
@@ -50,6 +51,14 @@ def test_all_well() -> None:
     assert (body["alerts"]["open"], body["alerts"]["rules"]["error"]) == (1, None)
     assert "alerts.json" in [file["name"] for file in body["sink"]["files"]]
     assert {"source": "sidecar", "label": "Portscan", "flows": 2} in body["sink"]["verdicts"]
+    assert (body["benign"][0]["transport"], body["benign"][0]["published"]) == ("sns", 6)
+    assert body["events"] == {
+        "running": True,
+        "active": ["capture on eth0: no packet for 300 s"],
+        "told": [{"event": "capture_silent", "state": "raised", "messages": 1}],
+    }
+    (transport,) = body["alerts"]["outbox"]["transports"]
+    assert (transport["name"], transport["delivered_at"]) == ("webhook", "2026-01-05T09:00:00+00:00")
 
 
 @pytest.mark.parametrize(
@@ -92,6 +101,8 @@ def test_what_keeps_it_from_being_ready_is_degraded_too(changes: dict[str, Any],
             "and lengths; to cure it: turn off GRO and LRO of the card, or raise the interface's MTU",
         ),
         ({"scoring_running": False}, "the scoring thread is dead"),
+        ({"benign": (replace(BENIGN, running=False),)}, "the benign-sns thread is dead"),
+        ({"events": EventsStatus(False, (), {})}, "the events thread is dead"),
         ({"sink": replace(SINK, running=False)}, "the sink thread is dead"),
         (
             {"sink": replace(SINK, files=(BROKEN,))},

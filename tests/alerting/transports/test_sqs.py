@@ -3,10 +3,14 @@ from __future__ import annotations
 import json
 import re
 
+import numpy as np
 import pytest
 
+from alerting.message import alert_message
+from alerting.policy import AlertPolicy
 from alerting.transports.aws import AwsAccess
 from alerting.transports.sqs import SqsTransport
+from helpers.alerts import HandClock, attacks, taken
 from helpers.messages import alert_messages, large_message
 from helpers.queues import KEY, REGION, Queues, row_of
 
@@ -64,3 +68,19 @@ def test_a_queue_that_does_not_exist(queues: Queues, access: AwsAccess) -> None:
     url = queues.queue("there").replace("there", "nowhere")
     errors = SqsTransport(url, access).send(alert_messages(2))
     assert json.dumps(errors).count("NonExistentQueue") == 2
+
+
+def test_a_revision_of_an_aggregated_alert_shows_its_own_flow(queues: Queues, access: AwsAccess) -> None:
+    hand = HandClock()
+    policy = AlertPolicy(aggregated={"sidecar"}, clock=hand.clock)
+    first = taken(policy, *attacks(["10.0.0.1"], dst_port=np.array([22])))
+    taken(policy, *attacks(["10.0.0.1"] * 4, dst_port=np.array([80, 81, 82, 83])))
+    hand.pass_(31)
+    second = taken(policy, *attacks(["10.0.0.1"], dst_port=np.array([443])))
+    queue = queues.queue("revisions")
+    transport = SqsTransport(queue, access)
+    transport.send([alert_message(alert) for alert in (*first, *second)])
+    rows = [row_of(each) for each in queues.receive(queue, 2)]
+    told = [(row["revision"], row["count"], row["dst_port"]) for row in rows]
+    assert sorted(told) == [(1, 1, 22), (2, 5, 83)]
+    assert {(row["alert_id"], row["src_ip"]) for row in rows} == {(first[0].alert_id, "10.0.0.1")}

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pytest
 from typer.testing import CliRunner
 
 from inference_server.cli import app
@@ -37,3 +38,30 @@ def test_an_open_address_without_keys() -> None:
     code, _, err = _run(HOST="0.0.0.0")
     assert code == 1
     assert "HOST=0.0.0.0 serves other machines without a key: set API_KEYS" in err
+
+
+def test_says_who_each_part_is_without_secrets() -> None:
+    code, out, _ = _run(
+        AWS_SNS_PREDICTIONS_TOPIC="arn:aws:sns:eu-west-1:123456789012:predictions",
+        AWS_ACCESS_KEY="AKIAQUEUE00000002222",
+        AWS_SECRET_KEY="hush",
+        AWS_ACCESS_KEY_ID="AKIASTORE00000001111",
+        AWS_SECRET_ACCESS_KEY="hush",
+        WEBHOOK_URL="https://hooks.example/hush",
+        WEBHOOK_SECRET="hush",
+    )
+    assert code == 0
+    rows = {
+        cells[1].strip(): cells[2].strip() for line in out.splitlines() if len(cells := line.split("│")) > 2
+    }
+    assert rows["MLflow's S3"] == "AWS_ACCESS_KEY_ID ****1111"
+    assert rows["SNS"] == "AWS_ACCESS_KEY ****2222"
+    assert rows["webhook"] == "signed with WEBHOOK_SECRET, at https://hooks.example"
+    assert "hush" not in out
+
+
+def test_a_transport_that_lacks_a_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
+    code, _, err = _run(SQS_QUEUE_URL="http://127.0.0.1:9/queue", AWS_CONFIG_FILE="/dev/null")
+    assert code == 1
+    assert err.startswith("error: AWS_REGION is not set")
