@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import logging
 import time
 from collections.abc import Sequence
 from typing import Final, Literal
@@ -26,6 +27,10 @@ MESSAGE_ID: Final = "X-ML-IDS-Message-Id"
 _ANSWER_BYTES: Final = 4096
 _SHOWN: Final = 200
 _ESCAPED: Final = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
+
+
+# Its line a request names the URL.
+logging.getLogger("httpx").setLevel(logging.WARNING)
 
 
 class WebhookTransport:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -92,3 +93,13 @@ def test_an_endless_answer_ends(receiver: HttpReceiver) -> None:
     transport = WebhookTransport(receiver.url)
     assert list(transport.send(alert_messages(2))) == [None, None]
     transport.close()
+
+
+def test_the_url_which_may_be_a_secret_is_not_logged(
+    receiver: HttpReceiver, caplog: pytest.LogCaptureFixture
+) -> None:
+    transport = WebhookTransport(receiver.url)
+    with caplog.at_level(logging.INFO):
+        transport.send(alert_messages(1))
+    transport.close()
+    assert receiver.url not in caplog.text
