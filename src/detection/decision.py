@@ -5,7 +5,41 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from detection.record import InsufficientRule
 from flows.jit import kernel
+
+
+def enough(
+    features: NDArray[np.float64], sizes: NDArray[np.int64], rule: InsufficientRule | None
+) -> NDArray[np.bool_]:
+    """Return which of n flows a verdict may be given for; NaN and negative durations count as none.
+
+    Args:
+        features: n x F, raw.
+        sizes: the columns of `record.SIZES`.
+        rule: the model's own; None lets every flow be judged.
+    """
+    if rule is None:
+        return np.ones(features.shape[0], np.bool_)
+    answers = np.empty(features.shape[0], np.bool_)
+    _find_enough(
+        np.ascontiguousarray(features, np.float64), sizes, rule.max_packets, rule.max_duration_us, answers
+    )
+    return answers
+
+
+@kernel
+def _find_enough(
+    features: NDArray[np.float64],
+    sizes: NDArray[np.int64],
+    max_packets: int,
+    max_duration_us: int,
+    answers: NDArray[np.bool_],
+) -> None:
+    forward, backward, duration = sizes[0], sizes[1], sizes[2]
+    for i in range(features.shape[0]):
+        packets = features[i, forward] + features[i, backward]
+        answers[i] = packets > max_packets and features[i, duration] > max_duration_us
 
 
 @kernel

@@ -18,8 +18,8 @@ from flows.labels import BY_CODE
 from flows.schema import BY_NAME, schema_id
 
 RECORD_FORMAT: Final = 1
-PACKET_COUNTS: Final = ("tot_fwd_pkts", "tot_bwd_pkts")
-DURATION: Final = "flow_duration"
+SIZES: Final = ("tot_fwd_pkts", "tot_bwd_pkts", "flow_duration")
+"""The features that say whether a flow is insufficient."""
 LEVELS: Final = tuple(np.linspace(0.0, 1.0, 21).tolist())
 """The levels of benign quantiles."""
 
@@ -53,11 +53,6 @@ class InsufficientRule(_Part):
 
     max_packets: int
     max_duration_us: int
-
-    def enough(self, packets: NDArray[np.float64], duration_us: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """Return which of n flows can be judged; NaN and negative durations count as none."""
-        judged: NDArray[np.bool_] = (packets > self.max_packets) & (duration_us > self.max_duration_us)
-        return judged
 
 
 class BenignQuantiles(_Part):
@@ -153,8 +148,8 @@ class ModelRecord(_Part):
             )
         if self.context_windows:
             raise ValueError("context_windows: this version measures none; serve a model without them")
-        if self.insufficient is not None and not {*PACKET_COUNTS, DURATION} <= set(self.features):
-            raise ValueError(f"insufficient: the rule needs {', '.join((*PACKET_COUNTS, DURATION))}")
+        if self.insufficient is not None and not set(SIZES) <= set(self.features):
+            raise ValueError(f"insufficient: the rule needs {', '.join(SIZES)}")
         return self
 
     @model_validator(mode="after")

@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detection.compiled import CompiledModel
-from detection.decision import decide
+from detection.decision import decide, enough
 from detection.explain import Explainer, explanation_of
 from detection.model import Model
 from detection.preprocess import clean
-from detection.record import DURATION, PACKET_COUNTS, ModelRecord
+from detection.record import SIZES, ModelRecord
 from flows.explanations import Explanation
 from flows.table import FlowTable
 from flows.verdicts import Verdicts
@@ -57,9 +57,8 @@ class Scorer:
         self._model = model
         self._codes = np.array(record.classes, np.int32)
         self._benign = record.benign_column
-        self._sizes = [
-            record.features.index(name) for name in (*PACKET_COUNTS, DURATION) if record.insufficient
-        ]
+        sizes = [record.features.index(name) for name in SIZES if record.insufficient]
+        self._sizes = np.array(sizes, np.int64)
 
     @property
     def threshold(self) -> float:
@@ -97,15 +96,15 @@ class Scorer:
         """
         features = self._read(table)
         probabilities = self.probabilities(features)
-        enough = self._enough(features)
+        judged = enough(features, self._sizes, self.record.insufficient)
         code = np.empty(len(probabilities), np.int32)
         p_attack, p_label = np.empty(len(probabilities)), np.empty(len(probabilities))
-        decide(probabilities, enough, self._codes, self._benign, self.threshold, code, p_attack, p_label)
+        decide(probabilities, judged, self._codes, self._benign, self.threshold, code, p_attack, p_label)
         return Verdicts(
             code=code,
             p_attack=p_attack,
             p_label=p_label,
-            insufficient=np.logical_not(enough),
+            insufficient=np.logical_not(judged),
             threshold=self.threshold,
             model_name=self.model_name,
             model_version=self.model_version,
@@ -132,7 +131,8 @@ class Scorer:
             return tuple(explanations)
         rows = clean(features, self.record.preprocessing)
         p_attack = 1.0 - self._model.probabilities(rows)[:, self.record.benign_column]
-        for row in np.flatnonzero(self._enough(features)).tolist():
+        judged = enough(features, self._sizes, self.record.insufficient)
+        for row in np.flatnonzero(judged).tolist():
             base, moved = explainer.explain(rows[row])
             explanations[row] = explanation_of(self.record, features[row], float(p_attack[row]), base, moved)
         return tuple(explanations)
@@ -163,13 +163,6 @@ class Scorer:
         if missing:
             raise KeyError(", ".join(missing))
         return table.features if columns is None else table.features[:, columns]
-
-    def _enough(self, features: NDArray[np.float64]) -> NDArray[np.bool_]:
-        rule = self.record.insufficient
-        if rule is None:
-            return np.ones(features.shape[0], np.bool_)
-        forward, backward, duration = features[:, self._sizes].T
-        return rule.enough(forward + backward, duration)
 
 
 @lru_cache(maxsize=64)

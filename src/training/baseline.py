@@ -8,7 +8,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from detection.record import DURATION, PACKET_COUNTS
+from detection.decision import enough
+from detection.record import SIZES
 from flows.schema import COMMON_NAMES
 from flows.table import FlowTable, concat_tables
 from training.dataset import LabelledFlows
@@ -53,8 +54,7 @@ class BaselineSample:
         Raises:
             KeyError: a feature is missing.
         """
-        packets = np.sum([table.column(name) for name in PACKET_COUNTS], axis=0)
-        judged = table.take(np.flatnonzero(INSUFFICIENT.enough(packets, table.column(DURATION))))
+        judged = table.take(np.flatnonzero(enough(table.select(SIZES), np.arange(len(SIZES)), INSUFFICIENT)))
         self._flows += len(table)
         first = -self._judged % self._step
         self._judged += len(judged)

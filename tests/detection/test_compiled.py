@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.tree import DecisionTreeClassifier
 
 from detection.compile_sklearn import compile_pipeline
 from detection.compiled import CompiledModel
 from detection.kernel import BLOCK_ROWS
 from detection.steps import Forest, Linear, Scale, Step
-from detection.walk import MOST_FEATURES
+from detection.walk import MOST_FEATURES, MOST_LEAVES
 from helpers.models import fitted_pipeline, made_up_flows
 
 
@@ -48,6 +49,31 @@ def test_takes_rows_in_any_layout(model: CompiledModel) -> None:
     assert (model.probabilities(np.asfortranarray(features)) == model.probabilities(features)).all()
     wide = np.hstack([features, features])
     assert (model.probabilities(wide[:, :76]) == model.probabilities(features)).all()
+
+
+@pytest.mark.parametrize("classes", [2, 3, 4, 5, 8, 9])
+def test_trees_of_any_size_and_any_number_of_classes(classes: int) -> None:
+    random = np.random.default_rng(classes)
+    features = random.normal(size=(6000, 4))
+    forest = RandomForestClassifier(5, random_state=0).fit(features, random.permutation(6000) % classes)
+    forest.estimators_ += [
+        DecisionTreeClassifier(max_depth=depth, random_state=0).fit(features, forest.predict(features))
+        for depth in (1, 4, 5, 6)
+    ]
+    forest.n_estimators = len(forest.estimators_)
+    sizes = [tree.tree_.node_count for tree in forest.estimators_]
+    assert min(sizes) == 3
+    assert max(sizes) > 2048
+    rows = random.normal(size=(BLOCK_ROWS + 77, 4))
+    assert np.abs(compile_pipeline(forest).probabilities(rows) - forest.predict_proba(rows)).max() <= 1e-12
+
+
+def test_trees_may_lie_in_any_order(model: CompiledModel) -> None:
+    scale, forest, *others = model.steps
+    assert isinstance(forest, Forest)
+    turned = CompiledModel(76, (scale, replace(forest, roots=forest.roots[::-1].copy()), *others))
+    features, _ = made_up_flows(200)
+    assert np.allclose(turned.probabilities(features), model.probabilities(features), rtol=0, atol=1e-12)
 
 
 def test_says_which_shape_it_wants(model: CompiledModel) -> None:
@@ -119,6 +145,9 @@ def broken_forests(forest: Forest) -> dict[str, list[Forest]]:
             replace(forest, roots=np.empty(0, np.int64)),
         ],
         r"columns: must lie within 0 and \d+": [replace(forest, columns=bent(forest.columns, 0, -1))],
+        f"leaves: .* are more than {MOST_LEAVES}": [
+            replace(forest, leaves=np.broadcast_to(forest.leaves[:1], (MOST_LEAVES + 1, 3)))
+        ],
         f"columns: .* are more than {MOST_FEATURES}": [
             replace(forest, columns=np.zeros(MOST_FEATURES + 1, np.int64))
         ],
