@@ -37,7 +37,7 @@ GOLDEN: Final = "compiled/golden.npz"
 ESTIMATOR: Final = "model"
 
 GOLDEN_TOLERANCE: Final = 1e-9
-REMEDY: Final = "register the model again from a package whose files are whole"
+REGISTER_AGAIN: Final = "register the model again from a package whose files are whole"
 
 
 def write_package(
@@ -105,7 +105,7 @@ def load_package(
     try:
         scorer = Scorer(model, record, model_name=model_name, model_version=model_version)
     except ValueError as error:
-        raise ValueError(f"{directory / RECORD}: {error}; {REMEDY}") from None
+        raise ValueError(f"{directory / RECORD}: {error}; {REGISTER_AGAIN}") from None
     _check_golden(directory / GOLDEN, contents[GOLDEN], scorer)
     return scorer
 
@@ -114,8 +114,16 @@ def not_compiled(name: str, version: str, *, dialect: str = "DIALECT", benign: s
     """Say how a registered model without a compiled form can be served."""
     return (
         "the model has no compiled form, and loading its estimator would run the code in its file; compile "
-        f"it once: ml-ids models import models:/{name or 'NAME'}/{version or 'VERSION'} --dialect {dialect} "
-        f"--benign-label {benign} --golden FLOWS; or set ALLOW_PICKLE_MODELS=true if you trust it"
+        f"it once: {import_command(name, version, dialect=dialect, benign=benign)}; or set "
+        "ALLOW_PICKLE_MODELS=true if you trust it"
+    )
+
+
+def import_command(name: str, version: str, *, dialect: str = "DIALECT", benign: str = "LABEL") -> str:
+    """Return the command that compiles a registered model."""
+    return (
+        f"ml-ids models import models:/{name or 'NAME'}/{version or 'VERSION'} --dialect {dialect} "
+        f"--benign-label {benign} --golden FLOWS"
     )
 
 
@@ -149,18 +157,18 @@ def _verified(directory: Path) -> dict[str, bytes]:
     try:
         expected = _served_sums(manifest.read_bytes())
     except OSError as error:
-        raise ValueError(f"{manifest}: {error.strerror}; {REMEDY}") from None
+        raise ValueError(f"{manifest}: {error.strerror}; {REGISTER_AGAIN}") from None
     except ValueError as error:
-        raise ValueError(f"{manifest}: {error}; {REMEDY}") from None
+        raise ValueError(f"{manifest}: {error}; {REGISTER_AGAIN}") from None
     contents = {}
     for name, wanted in expected.items():
         try:
             contents[name] = (directory / name).read_bytes()
         except OSError as error:
-            raise ValueError(f"{directory / name}: {error.strerror}; {REMEDY}") from None
+            raise ValueError(f"{directory / name}: {error.strerror}; {REGISTER_AGAIN}") from None
         if _sha256(contents[name]) != wanted:
             raise ValueError(
-                f"{directory / name}: is not the file {MANIFEST} lists (sha256 differs); {REMEDY}"
+                f"{directory / name}: is not the file {MANIFEST} lists (sha256 differs); {REGISTER_AGAIN}"
             )
     return contents
 
@@ -170,14 +178,14 @@ def _load_model(directory: Path, contents: dict[str, bytes]) -> Model:
         try:
             return CompiledModel.load(io.BytesIO(contents[MODEL]))
         except Exception as error:  # zipfile and NumPy raise many kinds for a broken archive
-            raise ValueError(f"{directory / MODEL}: {error}; {REMEDY}") from error
+            raise ValueError(f"{directory / MODEL}: {error}; {REGISTER_AGAIN}") from error
     if CATBOOST in contents:
         try:
             return CatBoostModel.from_bytes(contents[CATBOOST])
         except ModuleNotFoundError as error:
             raise ValueError(f"{directory / CATBOOST}: {error}") from None
         except ValueError as error:
-            raise ValueError(f"{directory / CATBOOST}: {error}; {REMEDY}") from None
+            raise ValueError(f"{directory / CATBOOST}: {error}; {REGISTER_AGAIN}") from None
     from detection.estimator import load_estimator
 
     return load_estimator(directory / ESTIMATOR)
@@ -191,7 +199,7 @@ def _check_golden(path: Path, content: bytes, scorer: Scorer) -> None:
             raise ValueError("no rows")
         worst = float(np.abs(scorer.probabilities(rows) - expected).max())
     except Exception as error:
-        raise ValueError(f"{path}: {error}; {REMEDY}") from error
+        raise ValueError(f"{path}: {error}; {REGISTER_AGAIN}") from error
     # Written so that NaN fails.
     if not worst <= GOLDEN_TOLERANCE:
         raise ValueError(

@@ -19,7 +19,7 @@ from detection.mlflow_client import (
 )
 from detection.mlflow_schema import REMEDY, is_outdated, sqlite_file
 from detection.model_uri import ModelUri, parse_model_uri
-from detection.package import MANIFEST, load_package, served_files
+from detection.package import MANIFEST, REGISTER_AGAIN, import_command, load_package, served_files
 from detection.registration import register_package
 from detection.scorer import ModelUnavailableError, Scorer
 
@@ -207,11 +207,12 @@ class Registry:
             repository.download_artifacts(file, str(folder))  # type: ignore[no-untyped-call]
         except Exception as error:  # every artifact store has its own kinds
             reason = " ".join(str(error).split())
+            remedy = REGISTER_AGAIN
+            if file == MANIFEST:
+                command = import_command(version.name, version.number)
+                remedy = f"if it is not there, the model was registered as it is; compile it once: {command}"
             raise OSError(
-                without_passwords(
-                    f"{version}: {file} cannot be fetched from {source} ({reason}): if it is not there, "
-                    "this is not a model package of this project; serve another version or register one"
-                )
+                without_passwords(f"{version}: {file} cannot be fetched from {source} ({reason}): {remedy}")
             ) from error
 
     def _remedy(self) -> str:

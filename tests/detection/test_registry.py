@@ -127,7 +127,9 @@ def test_names_a_version_that_is_no_package(tmp_path: Path, starter: Path) -> No
     (tmp_path / "empty").mkdir()
     client.create_model_version("ml-ids", (tmp_path / "empty").as_uri())
     with pytest.raises(
-        ModelUnavailableError, match=r"models:/ml-ids/2: manifest.json cannot be fetched.*not a model package"
+        ModelUnavailableError,
+        match=r"models:/ml-ids/2: manifest.json cannot be fetched.* compile it once: "
+        r"ml-ids models import models:/ml-ids/2 --dialect DIALECT --benign-label LABEL --golden FLOWS$",
     ):
         opened(tmp_path, starter, "models:/ml-ids/latest")
 
