@@ -30,8 +30,8 @@ class PublishingSettings(BaseSettings):
     aws_region: str | None = Field(
         None,
         pattern=r"^[a-z0-9-]+$",
-        description="region of topic and queue, such as eu-west-1; unset: as their ARN and URL say, else as "
-        "boto3 finds it",
+        description="region, such as eu-west-1, of a queue whose URL does not name it (a topic's ARN does); "
+        "unset: as boto3 finds it",
     )
     aws_access_key: SecretStr | None = Field(
         None,

@@ -81,7 +81,7 @@ def sns_access(settings: Settings) -> AwsAccess:
     """Return how SNS is reached."""
     topic = settings.aws_sns_predictions_topic
     return AwsAccess(
-        region=settings.aws_region or (topic and topic_region(topic)),
+        region=topic_region(topic) if topic else settings.aws_region,
         endpoint=settings.aws_endpoint_url_sns,
         access_key=_plain(settings.aws_access_key),
         secret_key=_plain(settings.aws_secret_key),
@@ -94,7 +94,7 @@ def sqs_access(settings: Settings) -> AwsAccess:
     parts = urlsplit(queue or "")
     elsewhere = parts.hostname and not parts.hostname.endswith(_AMAZON)
     return AwsAccess(
-        region=settings.aws_region or (queue and queue_region(queue)),
+        region=(queue_region(queue) if queue else None) or settings.aws_region,
         endpoint=settings.aws_endpoint_url_sqs or (f"{parts.scheme}://{parts.netloc}" if elsewhere else None),
         access_key=_plain(settings.aws_access_key),
         secret_key=_plain(settings.aws_secret_key),

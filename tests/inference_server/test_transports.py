@@ -40,7 +40,7 @@ def test_regions_and_endpoints() -> None:
         aws_endpoint_url_sns="http://127.0.0.1:4566",
     )
     assert (sns_access(settings).region, sns_access(settings).endpoint) == (
-        "us-east-1",
+        "eu-west-1",
         "http://127.0.0.1:4566",
     )
     assert (sqs_access(settings).region, sqs_access(settings).endpoint) == (
