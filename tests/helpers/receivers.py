@@ -40,6 +40,7 @@ class HttpReceiver:
     status: int = 200
     answer: bytes = b"ok"
     opened: threading.Event = field(default_factory=threading.Event)
+    asked: int = 0
     posted: list[Posted] = field(default_factory=list)
 
 
@@ -52,6 +53,7 @@ def http_receiver() -> Iterator[HttpReceiver]:
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
+            receiver.asked += 1
             receiver.opened.wait(60)
             receiver.posted.append(Posted(self.path, dict(self.headers), body))
             self.send_response(receiver.status)

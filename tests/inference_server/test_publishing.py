@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -174,3 +175,19 @@ def test_events_go_where_alerts_go_and_are_no_attacks(
     assert (about["event"], about["state"], about["sensor"]) == ("capture_down", "raised", "sensor-1")
     assert about["text"] in health["events"]["active"]
     assert queues.waiting(attacks) == 0
+
+
+def test_the_stop_waits_for_no_server_that_hangs_and_the_next_start_delivers(
+    serve: Any, state: dict[str, Any]
+) -> None:
+    with http_receiver() as webhook:
+        webhook.opened.clear()
+        with serve(**state, webhook_url=webhook.url) as client:
+            client.post("/predict", json=_flow(5))
+            wait_until(lambda: webhook.asked)
+            began = time.monotonic()
+        assert time.monotonic() - began < 5
+        webhook.opened.set()
+        with serve(**state, webhook_url=webhook.url) as client:
+            wait_until(lambda: _transport(client, "webhook")["delivered"] == 1)
+        assert len({each.headers["X-ML-IDS-Message-Id"] for each in webhook.posted}) == 1
