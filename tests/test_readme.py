@@ -31,6 +31,7 @@ from inference_server.settings import Settings, load_settings
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
 SHOWN_AT = "http://127.0.0.1:8000"
+BIN = Path(sys.executable).parent
 ANYTHING = "..."
 FLOW = (ROOT / "data" / "demo" / "flow.json").read_bytes()
 
@@ -88,7 +89,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
 
 @pytest.mark.parametrize(("command", "shown"), console_lines())
 def test_console_line(service: httpx.Client, command: str, shown: str) -> None:
-    line = command.replace(SHOWN_AT, str(service.base_url).rstrip("/"))
+    line = command.replace(SHOWN_AT, str(service.base_url).rstrip("/")).replace(".venv/bin/", f"{BIN}/")
     ran = subprocess.run(
         ["bash", "-c", line], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
     )

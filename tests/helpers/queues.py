@@ -80,7 +80,7 @@ def queue_server(config: pytest.Config, folder: Path) -> Iterator[Queues]:
     environment = {
         "GATEWAY_PORT": str(port),
         "BIND_HOST": "127.0.0.1",
-        "SERVICES": "sns,sqs,sts,iam",
+        "SERVICES": "s3,sns,sqs,sts,iam",
         "AUTH": "true",
         "AWS_ACCESS_KEY_ID": KEY[0],
         "AWS_SECRET_ACCESS_KEY": KEY[1],
