@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Sequence
 from dataclasses import replace
@@ -8,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from alerting.message import Message
 from helpers.alerts import HandClock
@@ -17,6 +19,8 @@ from inference_server.live_capture import CaptureStatus
 from inference_server.operational_events import CLEAR_SECONDS, OperationalEvents
 from inference_server.status import ServiceStatus
 
+SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "event.schema.json").read_text())
+VALIDATOR = Draft202012Validator(SCHEMA)
 SCORER: Any = SimpleNamespace(threshold=0.5, model_version="2")
 
 
@@ -41,6 +45,8 @@ class _Watched:
         self.time.pass_(seconds)
         before = len(self.told)
         self.events.look()
+        for message in self.told[before:]:
+            VALIDATOR.validate(message.eve)
         about = [message.eve["ml_ids"] for message in self.told[before:]]
         return [(each["event"], each["state"], each["text"]) for each in about]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -52,16 +53,32 @@ def _flow(code: int) -> dict[str, Any]:
     return {"dst_port": 80, "protocol": 6, "timestamp": TIMESTAMP, **typical_flow(code)}
 
 
+def _predict(client: httpx.Client) -> None:
+    answer = client.post("/predict", json=[_flow(0), _flow(5)])
+    assert answer.json()["label"] == ["benign", "DoS Hulk"]
+
+
+def _request_predictions(client: httpx.Client) -> None:
+    """As clients of cstub/ml-ids-api do."""
+    split = {"columns": list(_flow(0)), "data": [list(_flow(0).values()), list(_flow(5).values())]}
+    headers = {"Content-Type": "application/json; format=pandas-split"}
+    assert client.post("/api/predictions", content=json.dumps(split), headers=headers).json() == [0.0, 1.0]
+
+
+@pytest.mark.parametrize("ask", [_predict, _request_predictions])
 def test_of_a_benign_and_an_attack_flow_exactly_the_attack_passes_the_filter(
-    serve: Any, state: dict[str, Any], queues: Queues, queue_keys: dict[str, Any]
+    serve: Any,
+    state: dict[str, Any],
+    queues: Queues,
+    queue_keys: dict[str, Any],
+    ask: Callable[[httpx.Client], None],
 ) -> None:
-    topic = queues.topic("predictions")
-    attacks, everything = queues.queue("attacks"), queues.queue("everything")
+    topic = queues.topic(ask.__name__)
+    attacks, everything = queues.queue(f"attacks{ask.__name__}"), queues.queue(f"all{ask.__name__}")
     queues.subscribe(topic, attacks, {"prediction": ["attack"]})
     queues.subscribe(topic, everything)
     with serve(**state, **queue_keys, aws_sns_predictions_topic=topic, publish_benign=True) as client:
-        answer = client.post("/predict", json=[_flow(0), _flow(5)])
-        assert answer.json()["label"] == ["benign", "DoS Hulk"]
+        ask(client)
         both = queues.receive(everything, 2)
         (attack,) = queues.receive(attacks, 1)
         wait_until(lambda: _transport(client, "sns")["delivered"] == 1)
