@@ -18,6 +18,7 @@ from helpers.tools import free_port, installed_tool, server_process
 
 MINISTACK = "ministack==1.5.33"
 REGION = "eu-west-1"
+ACCOUNT = "000000000000"
 KEY = ("AKIAQUEUES1234567890", "queues-secret-key-of-the-tests")
 
 
@@ -73,10 +74,10 @@ class Queues:
 
 
 @contextmanager
-def queue_server(config: pytest.Config, folder: Path) -> Iterator[Queues]:
-    """Run SNS and SQS on a free port; skips the test where ministack cannot be had."""
+def queue_server(config: pytest.Config, folder: Path, port: int | None = None) -> Iterator[Queues]:
+    """Run SNS and SQS, on a free port unless given; skips the test where ministack cannot be had."""
     program = installed_tool(config, MINISTACK, "ministack")
-    port = free_port()
+    port = port or free_port()
     environment = {
         "GATEWAY_PORT": str(port),
         "BIND_HOST": "127.0.0.1",

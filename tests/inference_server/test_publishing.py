@@ -17,9 +17,10 @@ from detection.registration import register_package
 from flows.schema import COMMON_NAMES
 from helpers.mlflow_server import S3_KEY, s3_server
 from helpers.models import make_package, typical_flow
-from helpers.queues import KEY, REGION, Queues, row_of
+from helpers.queues import ACCOUNT, KEY, REGION, Queues, queue_server, row_of
 from helpers.receivers import http_receiver, smtp_receiver, tcp_receiver
 from helpers.server import wait_until
+from helpers.tools import free_port
 
 TIMESTAMP = "21/02/2018 10:15:06"
 COLUMNS = ["dst_port", "protocol", "timestamp", *COMMON_NAMES, "prediction"]
@@ -208,3 +209,27 @@ def test_the_stop_waits_for_no_server_that_hangs_and_the_next_start_delivers(
         with serve(**state, webhook_url=webhook.url) as client:
             wait_until(lambda: _transport(client, "webhook")["delivered"] == 1)
         assert len({each.headers["X-ML-IDS-Message-Id"] for each in webhook.posted}) == 1
+
+
+def test_what_a_queue_that_is_down_missed_arrives_once_it_is_back(
+    serve: Any,
+    state: dict[str, Any],
+    queue_keys: dict[str, Any],
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+) -> None:
+    port = free_port()
+    queue = f"http://127.0.0.1:{port}/{ACCOUNT}/late"
+    endpoint = {"aws_endpoint_url_sqs": None}
+    with serve(**(state | queue_keys | endpoint), sqs_queue_url=queue) as client:
+        for _ in range(3):
+            assert client.post("/predict", json=[_flow(5)] * 40).status_code == 200
+        wait_until(lambda: _transport(client, "sqs")["failures"])
+        assert "Could not connect" in _transport(client, "sqs")["error"]
+        assert any("sqs: " in reason for reason in client.get("/health").json()["reasons"])
+        with queue_server(request.config, tmp_path, port) as late:
+            assert late.queue("late") == queue
+            received = late.receive(queue, 120)
+            wait_until(lambda: _transport(client, "sqs")["delivered"] == 120)
+        assert _transport(client, "sqs")["pending"] == 0
+    assert len({each["MessageId"] for each in received}) == 120
