@@ -44,8 +44,15 @@ def test_the_extra_installs_both_commands_and_no_sensor(tmp_path: Path, api_url:
     (tmp_path / "pins.txt").write_text("".join(f"{name}{rest.strip()}\n" for name, rest in pins))
     subprocess.run([sys.executable, "-m", "venv", tmp_path / "venv"], check=True)
     binaries = tmp_path / "venv" / "bin"
-    pip = [binaries / "python", "-m", "pip", "--disable-pip-version-check", "--quiet"]
-    constrained = ["install", "--constraint", tmp_path / "pins.txt", "--editable", f"{ROOT}[clients]"]
+    pip = [binaries / "python", "-m", "pip", "--disable-pip-version-check"]
+    constrained = [
+        "install",
+        "--quiet",
+        "--constraint",
+        tmp_path / "pins.txt",
+        "--editable",
+        f"{ROOT}[clients]",
+    ]
     made = subprocess.run([*pip, *constrained], capture_output=True, text=True)
     if made.returncode:
         pytest.skip(f"the environment cannot be made: {made.stderr.strip().splitlines()[-1]}")

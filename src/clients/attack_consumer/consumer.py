@@ -17,6 +17,9 @@ from clients.attack_consumer.queue import AttackQueue, Received
 from clients.aws import AWS_ERRORS
 
 BACK_OFF_SECONDS: Final = (1.0, 60.0)
+REST_SECONDS: Final = 1.0
+"""Pause after an answer of messages that were all seen before: a queue may give them again at once."""
+
 REMEMBERED: Final = 100_000
 """Messages of which copies are recognised, about 200 bytes each."""
 
@@ -66,6 +69,7 @@ class Consumer:
     _shown: Remembered = field(default_factory=Remembered)
     _reported: Remembered = field(default_factory=Remembered)
     _pause: float = BACK_OFF_SECONDS[0]
+    _news: bool = False
 
     def run(self) -> None:
         """Go on until the end is requested.
@@ -75,8 +79,10 @@ class Consumer:
         """
         while not self.interruption.requested:
             try:
-                self.once()
+                nothing_new = self.once()
                 self._pause = BACK_OFF_SECONDS[0]
+                if nothing_new:
+                    self.interruption.sleep(REST_SECONDS)
             except AWS_ERRORS as error:
                 if isinstance(error, _HOPELESS):
                     raise QueueError(str(error)) from None
@@ -85,14 +91,19 @@ class Consumer:
                 self._pause = min(2 * self._pause, BACK_OFF_SECONDS[1])
                 self.interruption.sleep(pause)
 
-    def once(self) -> None:
-        """Ask once, and handle what came; raises what boto3 raises."""
+    def once(self) -> bool:
+        """Ask once, and handle what came; return whether messages came, but none of them was new.
+
+        Raises what boto3 raises.
+        """
         logger.info("Retrieving messages from queue...")
         received = self.interruption.wait_for(self.queue.receive) or []
+        self._news = False
         done = [message for message in received if self._handle(message)]
         if self.delete:
             for failure in self.queue.delete(done):
                 logger.error("Message %s; it was shown, but could not be deleted", failure)
+        return bool(received) and not self._news
 
     def _handle(self, message: Received) -> bool:
         """Show a message unless a copy was; return whether it could be read."""
@@ -107,6 +118,7 @@ class Consumer:
     def _show(self, notification: Notification) -> None:
         if notification.key not in self._shown:
             self.display.show(notification)
+            self._news = True
         self._shown.add(notification.key)
 
     def _report(self, message: Received, error: PoisonError) -> None:
@@ -118,6 +130,7 @@ class Consumer:
         else:
             fate = "left in the queue"
         self._reported.add(identity)
+        self._news = True
         logger.warning("Message [%s] could not be read: %s; %s", identity, error, fate)
 
     def _move(self, message: Received, url: str) -> str:

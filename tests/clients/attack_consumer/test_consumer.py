@@ -142,6 +142,13 @@ def test_failures_are_told_and_retried_ever_more_slowly(
     assert "trying again in 60.0 s" in caplog.text
 
 
+def test_messages_that_come_again_at_once_keep_nobody_busy(queues: Queues, url: str) -> None:
+    queues.client("sqs").send_message(QueueUrl=url, MessageBody=body(1))
+    patience = Impatient(3)
+    Consumer(queue_of(queues, url, visibility=0), Shown(), False, None, patience).run()
+    assert patience.slept == [module.REST_SECONDS] * 3
+
+
 def test_a_success_makes_the_next_failure_a_first_one(queues: Queues, url: str) -> None:
     broken = EndpointConnectionError(endpoint_url="http://queue")
     outcomes: list[Exception | None] = [broken, broken, None, broken]

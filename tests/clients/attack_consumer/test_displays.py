@@ -2,8 +2,11 @@ from __future__ import annotations
 
 import io
 import json
+from contextlib import redirect_stdout
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from rich.console import Console
 
 from clients.attack_consumer.displays import JsonDisplay, TextDisplay, live_display
@@ -51,6 +54,28 @@ def test_no_text_of_others_steers_the_terminal(capsys: pytest.CaptureFixture[str
     TextDisplay(Overflow.WRAP).show(Notification("m", ("time\x1b[2Jstamp",), (("a\x1b[31m\nb",),)))
     TextDisplay(Overflow.WRAP).show(EVENT)
     assert "\x1b" not in capsys.readouterr().out
+
+
+CELLS = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(), max_size=5),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=3), inner, max_size=2),
+    max_leaves=4,
+)
+FLOWS = st.lists(st.text(st.characters(), max_size=5), max_size=4).flatmap(
+    lambda columns: st.lists(st.tuples(*[CELLS] * len(columns)), min_size=1, max_size=3).map(
+        lambda rows: Notification("m", tuple(columns), tuple(rows))
+    )
+)
+
+
+@settings(deadline=None)
+@given(FLOWS)
+def test_whatever_was_sent_is_shown(notification: Notification) -> None:
+    encoded = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
+    with redirect_stdout(encoded), live_display(Console(file=encoded, force_terminal=True)) as live:
+        for display in (TextDisplay(Overflow.WRAP), TextDisplay(Overflow.NOWRAP), JsonDisplay(), live):
+            display.show(notification)
+    assert encoded.tell()
 
 
 def test_json_is_an_object_a_line(capsys: pytest.CaptureFixture[str]) -> None:
