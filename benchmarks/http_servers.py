@@ -69,12 +69,13 @@ def prepared() -> Path:
 
 
 @contextmanager
-def ml_ids(directory: Path) -> Iterator[Server]:
-    """Run this service as `ml-ids serve` starts it, without capture and demo."""
+def ml_ids(directory: Path, **more: str) -> Iterator[Server]:
+    """Run this service as `ml-ids serve` starts it, without capture and demo; `more` are settings."""
     port = free_port()
     settings = {
         **{"PORT": str(port), "START_CICFLOWMETER": "false", "DEMO": "0"},
         **{"STATE_DIR": str(directory / "state"), "LOG_DIR": str(directory / "logs")},
+        **more,
     }
     command = [str(Path(sys.executable).parent / "ml-ids"), "serve"]
     with _running("ML-IDS", command, port, settings) as server:

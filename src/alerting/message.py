@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 import orjson
@@ -43,7 +43,7 @@ class Message:
 
     def encode(self) -> bytes:
         """Return the message as JSON, which `decode` reads back as it was."""
-        return orjson.dumps(asdict(self))
+        return orjson.dumps(self)
 
     @classmethod
     def decode(cls, encoded: bytes) -> Message:
