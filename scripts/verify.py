@@ -33,6 +33,7 @@ BENCHMARKS = {
         ["benchmarks/path.py"],
         ["benchmarks/scoring.py"],
         ["benchmarks/http_api.py"],
+        ["benchmarks/alerting.py"],
         ["benchmarks/memory.py"],
         ["benchmarks/resident.py"],
         ["benchmarks/live.py"],

@@ -19,8 +19,15 @@ NAME: Final = "alerts.json"
 class AlertLog:
     """Writes alerts to `directory`; the disk's trouble is counted, not raised."""
 
-    def __init__(self, directory: Path, *, max_bytes: int = MAX_BYTES, files: int = FILES) -> None:
-        self._file = LineFile(directory / NAME, max_bytes=max_bytes, files=files)
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        max_bytes: int = MAX_BYTES,
+        files: int = FILES,
+        span_seconds: float | None = None,
+    ) -> None:
+        self._file = LineFile(directory / NAME, max_bytes=max_bytes, files=files, span_seconds=span_seconds)
 
     def write(self, alerts: Sequence[AlertRevision]) -> None:
         """Append messages in one write."""

@@ -127,6 +127,25 @@ class EvidenceFiles:
         path = self._path(alert_id)
         return path.name if path.exists() else None
 
+    def files(self) -> list[Path]:
+        """Return the files that are kept, the oldest first."""
+        with self._changed:
+            return [self._directory / name for name, _ in self._kept]
+
+    def forget(self, path: Path) -> None:
+        """Delete one of the files.
+
+        Raises:
+            OSError: it cannot be deleted.
+        """
+        with self._changed:
+            path.unlink(missing_ok=True)
+            gone = [each for each in self._kept if each[0] == path.name]
+            for each in gone:
+                self._kept.remove(each)
+                self._bytes -= each[1]
+                self._counts["deleted"] += 1
+
     def stop(self, timeout: float) -> None:
         """Write what waits, for at most `timeout` seconds, and end the thread."""
         with self._changed:
@@ -231,10 +250,9 @@ class EvidenceFiles:
         with self._changed:
             self._kept.append((name, size))
             self._bytes += size
-        while self._bytes > self._limit_bytes or len(self._kept) > self._max_files:
-            oldest, freed = self._kept[0]
-            (self._directory / oldest).unlink(missing_ok=True)
-            with self._changed:
+            while self._bytes > self._limit_bytes or len(self._kept) > self._max_files:
+                oldest, freed = self._kept[0]
+                (self._directory / oldest).unlink(missing_ok=True)
                 self._kept.popleft()
                 self._bytes -= freed
                 self._counts["deleted"] += 1

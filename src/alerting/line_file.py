@@ -24,12 +24,14 @@ class LineFileStatus:
         written: lines written.
         lost: lines that could not be written.
         error: why the last write failed and what to do, None when it did not.
+        deleted: rotated files deleted to keep the limit.
     """
 
     name: str
     written: int
     lost: int
     error: str | None
+    deleted: int = 0
 
 
 class LineFile:
@@ -41,9 +43,10 @@ class LineFile:
         *,
         max_bytes: int = MAX_BYTES,
         files: int = FILES,
+        span_seconds: float | None = None,
         say_every: float = SAY_EVERY_SECONDS,
     ) -> None:
-        self._file = RotatingFile(path, max_bytes=max_bytes, files=files)
+        self._file = RotatingFile(path, max_bytes=max_bytes, files=files, span_seconds=span_seconds)
         self._name = path.name
         self._say_every = say_every
         self._said_at = float("-inf")
@@ -65,7 +68,7 @@ class LineFile:
 
     def status(self) -> LineFileStatus:
         """Return the counters."""
-        return LineFileStatus(self._name, self._written, self._lost, self._error)
+        return LineFileStatus(self._name, self._written, self._lost, self._error, self._file.deleted)
 
     def close(self) -> None:
         """Close the file."""

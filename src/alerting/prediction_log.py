@@ -28,10 +28,19 @@ class PredictionLog:
     """
 
     def __init__(
-        self, directory: Path, *, negatives: bool = False, max_bytes: int = MAX_BYTES, files: int = FILES
+        self,
+        directory: Path,
+        *,
+        negatives: bool = False,
+        max_bytes: int = MAX_BYTES,
+        files: int = FILES,
+        span_seconds: float | None = None,
     ) -> None:
         names = [POSITIVE, INSUFFICIENT, *([NEGATIVE] if negatives else [])]
-        self._files = {name: LineFile(directory / name, max_bytes=max_bytes, files=files) for name in names}
+        self._files = {
+            name: LineFile(directory / name, max_bytes=max_bytes, files=files, span_seconds=span_seconds)
+            for name in names
+        }
 
     def wanted(self, verdicts: Verdicts) -> NDArray[np.bool_]:
         """Return which of n verdicts have a file to go to."""

@@ -159,7 +159,7 @@ class ArchiveWriter:
         for hour, path, size in found:
             if surplus <= 0:
                 break
-            path.unlink()
+            path.unlink(missing_ok=True)
             self.deleted += 1
             surplus -= size
             _delete_if_empty(hour.folder(self._directory))
@@ -175,7 +175,8 @@ def _sizes(directory: Path) -> Iterator[tuple[ArchivedHour, Path, int]]:
     if directory.is_dir():
         for hour in archived_hours(directory):
             for path in hour.files(directory):
-                yield hour, path, path.stat().st_size
+                with suppress(FileNotFoundError):  # deleted meanwhile, for its age
+                    yield hour, path, path.stat().st_size
 
 
 def _tables(files: list[Path]) -> Iterator[FlowTable]:

@@ -23,6 +23,7 @@ from capture.evidence import FiveTuple, Wanted
 from flows.addresses import address_text
 from inference_server import demo
 from inference_server.settings import Settings
+from inference_server.stores import log_limits
 
 SIDECAR: Final = "sidecar"
 MEGABYTE: Final = 1_000_000
@@ -48,7 +49,13 @@ class AlertsStatus:
 
 
 class Alerts:
-    """Joins the parts; the sink feeds `stream`."""
+    """Joins the parts; the sink feeds `stream`.
+
+    Attributes:
+        stream: takes verdicts.
+        outbox: takes messages.
+        evidence: None where none is written.
+    """
 
     def __init__(
         self,
@@ -65,8 +72,8 @@ class Alerts:
             find_packets: writes what capture keeps of flows to a file.
             transports: who delivers messages.
         """
-        self._log = AlertLog(settings.log_dir)
-        self._evidence = _evidence(settings, find_packets) if settings.evidence_disk_mb else None
+        self._log = AlertLog(settings.log_dir, **log_limits(settings))
+        self.evidence = _evidence(settings, find_packets) if settings.evidence_disk_mb else None
         policy = AlertPolicy(
             aggregated={SIDECAR, demo.SENSOR} if settings.publish_mode == "alert" else (),
             window=settings.alert_window_seconds,
@@ -74,23 +81,23 @@ class Alerts:
         )
         self.outbox = Outbox(settings.outbox_file, transports, limits=_limits(settings))
         consumers: dict[str, Consumer] = {NAME: self._log.write, "outbox": self.outbox.take}
-        if self._evidence:
-            consumers["evidence"] = self._evidence.take
+        if self.evidence:
+            consumers["evidence"] = self.evidence.take
         self.stream = AlertStream(
-            policy, consumers, explain=explain, name_evidence=self._evidence.name if self._evidence else None
+            policy, consumers, explain=explain, name_evidence=self.evidence.name if self.evidence else None
         )
 
     def start(self) -> None:
         """Start the threads."""
         self.outbox.start()
-        if self._evidence:
-            self._evidence.start()
+        if self.evidence:
+            self.evidence.start()
 
     def stop(self, timeout: float) -> None:
         """Write what is due, for at most `timeout` seconds, once the sink has ended."""
         deadline = time.monotonic() + timeout
-        if self._evidence:
-            self._evidence.stop(timeout / 2)
+        if self.evidence:
+            self.evidence.stop(timeout / 2)
         self.outbox.stop(deadline - time.monotonic())
         self._log.close()
 
@@ -99,7 +106,7 @@ class Alerts:
         return AlertsStatus(
             stream=self.stream.status(),
             log=self._log.status(),
-            evidence=self._evidence.status() if self._evidence else None,
+            evidence=self.evidence.status() if self.evidence else None,
             outbox=self.outbox.status(),
         )
 

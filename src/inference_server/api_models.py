@@ -90,6 +90,9 @@ class Health(BaseModel):
         description="attack verdicts taken, aggregated and suppressed by rule; alerts opened, closed and "
         "open; the outbox, and what each transport delivered"
     )
+    stores: list[dict[str, Any]] = Field(
+        description="what is on disk: files, bytes, their limit, and files deleted because of their age"
+    )
     benign: list[dict[str, Any]] = Field(
         description="with PUBLISH_BENIGN, one a queue: benign flows offered, published, dropped and waiting"
     )

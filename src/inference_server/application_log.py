@@ -41,8 +41,15 @@ class _LineFileHandler(logging.Handler):
 class ApplicationLog:
     """Sends the root logger's INFO and worse to stdout and to a rotated file while it is open."""
 
-    def __init__(self, directory: Path, *, max_bytes: int = MAX_BYTES, files: int = FILES) -> None:
-        self._file = LineFile(directory / NAME, max_bytes=max_bytes, files=files)
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        max_bytes: int = MAX_BYTES,
+        files: int = FILES,
+        span_seconds: float | None = None,
+    ) -> None:
+        self._file = LineFile(directory / NAME, max_bytes=max_bytes, files=files, span_seconds=span_seconds)
         self._handlers = (_LineFileHandler(self._file), logging.StreamHandler(sys.stdout))
         self._level_before = logging.NOTSET
         for handler in self._handlers:

@@ -39,6 +39,7 @@ def degraded_reasons(status: ServiceStatus, silence_seconds: float) -> list[str]
         "archive": archive.running or not archive.enabled,
         "evidence": status.alerts.evidence is None or status.alerts.evidence.running,
         "outbox": status.alerts.outbox.running,
+        "housekeeping": status.housekeeping_running,
         "events": status.events.running,
         **{f"benign-{stream.transport}": stream.running for stream in status.benign},
     }
@@ -50,6 +51,7 @@ def degraded_reasons(status: ServiceStatus, silence_seconds: float) -> list[str]
     if evidence and evidence.error:
         reasons.append(f"evidence: {evidence.failed} files not written: {evidence.error}")
     reasons += _outbox_reasons(status.alerts.outbox)
+    reasons += [f"{each.name}: old files stay: {each.error}" for each in status.stores if each.error]
     files = log_files(status)
     reasons += [f"{file.name}: {file.lost} lines lost: {file.error}" for file in files if file.error]
     if archive.error:
@@ -160,6 +162,7 @@ def health_body(status: ServiceStatus, silence_seconds: float) -> dict[str, Any]
         "sink": _sink(status),
         "archive": asdict(status.archive),
         "alerts": _alerts(status.alerts),
+        "stores": list(status.stores),
         "benign": list(status.benign),
         "events": _events(status.events),
         "resident_bytes": status.resident_bytes,

@@ -77,6 +77,8 @@ COUNTERS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "evidence_files_missing": ("Alerts of captured flows without one.", ("reason",)),
     "evidence_files_deleted": ("Those deleted to keep EVIDENCE_DISK_MB.", ()),
     "log_lines_written": ("Lines written to a log file.", ("file",)),
+    "log_files_deleted": ("Rotated files deleted to keep LOG_MAX_MB.", ("file",)),
+    "store_files_expired": ("Files deleted because of KEEP_DAYS.", ("store",)),
     "log_lines_lost": ("Lines that could not be written.", ("file",)),
     "archive_flows_written": ("Captured flows that were archived.", ()),
     "archive_flows_dropped": ("Captured flows that were not.", ("reason",)),
@@ -112,6 +114,9 @@ GAUGES: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "transport_dead": ("Messages given up, deleted ones included.", ("transport",)),
     "transport_oldest_seconds": ("How long its oldest pending message has been waiting.", ("transport",)),
     "benign_flows_waiting": ("Benign flows that wait to be published.", ("transport",)),
+    "store_files": ("Files on disk.", ("store",)),
+    "store_bytes": ("What they take.", ("store",)),
+    "store_limit_bytes": ("What they may take.", ("store",)),
     "alerts_open": ("Alerts that are open.", ()),
     "alerts_open_capacity": ("How many may be; one more closes the oldest.", ()),
     "alert_rules_current": ("1 when the rules file is in use as it is.", ()),
@@ -199,6 +204,13 @@ def _samples(status: ServiceStatus) -> Iterable[Sample]:
     for file in log_files(status):
         yield "log_lines_written", (file.name,), file.written
         yield "log_lines_lost", (file.name,), file.lost
+        yield "log_files_deleted", (file.name,), file.deleted
+    for store in status.stores:
+        yield "store_files", (store.name,), store.files
+        yield "store_bytes", (store.name,), store.bytes
+        yield "store_limit_bytes", (store.name,), store.limit_bytes
+        yield "store_files_expired", (store.name,), store.expired
+    yield "thread_running", ("housekeeping",), float(status.housekeeping_running)
     yield "resident_bytes", (), status.resident_bytes
     yield "thread_restarts", ("scoring",), status.scoring.restarts
     yield "thread_running", ("scoring",), float(status.scoring_running)

@@ -7,6 +7,7 @@ import time
 from typing import Any, Final
 
 from alerting.flow_archive import FlowArchive
+from alerting.housekeeping import Housekeeping
 from alerting.prediction_log import PredictionLog
 from alerting.sink import Sink
 from detection.drift import Drift
@@ -31,6 +32,7 @@ from inference_server.predict import Predictor
 from inference_server.resident import resident_bytes
 from inference_server.settings import Settings
 from inference_server.status import ServiceStatus
+from inference_server.stores import configured_stores, log_limits
 from inference_server.transports import configured_benign_streams, configured_transports
 
 STOP_SECONDS: Final = 3.0
@@ -46,7 +48,7 @@ class Service:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.application_log = ApplicationLog(settings.log_dir)
+        self.application_log = ApplicationLog(settings.log_dir, **log_limits(settings))
         self.archive = FlowArchive(settings.flows_dir, int(settings.flow_archive_gb * GIGABYTE))
         self.models = LatestModels()
         self.alerts = Alerts(
@@ -55,7 +57,9 @@ class Service:
             lambda wanted, path: self.capture.evidence(wanted, path),
             configured_transports(settings),
         )
-        log = PredictionLog(settings.log_dir, negatives=settings.log_negative_predictions)
+        log = PredictionLog(
+            settings.log_dir, negatives=settings.log_negative_predictions, **log_limits(settings)
+        )
         self.benign = configured_benign_streams(settings)
         self.sink = Sink(log, self.alerts.stream, benign=self.benign)
         self.drift = Drift()
@@ -66,6 +70,8 @@ class Service:
         self.capture = LiveCapture(settings, self.worker.hand_over)
         self.demo = demo.Demo(settings, self.worker)
         self.report = MinuteReport(self.status)
+        stores = tuple(configured_stores(settings, self.alerts.evidence))
+        self.housekeeping = Housekeeping(stores, settings.keep_days)
         self.events = OperationalEvents(
             self.status,
             self.alerts.outbox.put,
@@ -93,6 +99,7 @@ class Service:
         self.threshold.start()
         self.capture.start()
         self.report.start()
+        self.housekeeping.start()
         self.events.start()
 
     def stop(self, seconds: float = STOP_SECONDS) -> None:
@@ -102,6 +109,7 @@ class Service:
         self.threshold.stop()
         self.demo.stop()
         self.report.stop()
+        self.housekeeping.stop()
         self.events.stop()
         self.capture.stop(seconds / 2)
         self.worker.stop(max(0.5, deadline - time.monotonic() - 0.5))
@@ -131,6 +139,8 @@ class Service:
             events=self.events.status(),
             application_log=self.application_log.status(),
             resident_bytes=resident_bytes(),
+            stores=self.housekeeping.status(),
+            housekeeping_running=self.housekeeping.running,
         )
 
     def health(self) -> dict[str, Any]:

@@ -56,6 +56,19 @@ class Settings(PublishingSettings):
     )
     log_dir: Path = Field(Path("var/logs"), description="directory of the prediction and application logs")
     state_dir: Path = Field(Path("var"), description="directory of the embedded registry and other state")
+    log_max_mb: int = Field(
+        1000,
+        ge=10,
+        description="megabytes of each log and of alerts.json, in ten files, the oldest of which is deleted, "
+        "at least 10",
+    )
+    keep_days: float = Field(
+        90.0,
+        ge=1,
+        le=36_500,
+        description="days that logs, alerts, evidence and archived flows stay on disk, within their limits, "
+        "1 to 36500",
+    )
     log_negative_predictions: bool = Field(
         False, description="true or false; true also writes benign flows to negative_predictions.log"
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from alerting.benign_stream import BenignStatus
 from alerting.event import EventsStatus
 from alerting.flow_archive import FlowArchiveStatus
+from alerting.housekeeping import StoreStatus
 from alerting.line_file import LineFileStatus
 from alerting.sink import SinkStatus
 from detection.drift import DriftStatus
@@ -39,6 +40,8 @@ class ServiceStatus:
         events: what was told of the sensor itself.
         application_log: LOG_DIR/application.log.
         resident_bytes: resident set of the process.
+        stores: what is on disk.
+        housekeeping_running: the thread that looks at it is alive.
     """
 
     scorer: Scorer | None
@@ -56,6 +59,8 @@ class ServiceStatus:
     events: EventsStatus
     application_log: LineFileStatus
     resident_bytes: int
+    stores: tuple[StoreStatus, ...]
+    housekeeping_running: bool
 
 
 def log_files(status: ServiceStatus) -> tuple[LineFileStatus, ...]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import resource
 import stat
 from pathlib import Path
@@ -108,3 +109,27 @@ def test_lines_that_fit_only_in_part_are_taken_back(tmp_path: Path) -> None:
     file.append(b"two\n")
     file.close()
     assert file.path.read_bytes() == b"one\ntwo\n"
+
+
+def test_a_file_has_lines_of_one_span_only(tmp_path: Path) -> None:
+    now = [1_000_000.0]
+    file = RotatingFile(tmp_path / "log", span_seconds=100.0, files=3, now=lambda: now[0])
+    for line in (b"one\n", b"two\n"):
+        file.append(line)
+        os.utime(tmp_path / "log", (now[0], now[0]))
+        now[0] += 10
+    now[0] += 100
+    file.append(b"three\n")
+    os.utime(tmp_path / "log", (now[0], now[0]))
+    file.close()
+    assert (tmp_path / "log").read_bytes() == b"three\n"
+    assert (tmp_path / "log.1").read_bytes() == b"one\ntwo\n"
+    assert file.deleted == 0
+
+
+def test_files_deleted_to_keep_the_number_are_counted(tmp_path: Path) -> None:
+    file = RotatingFile(tmp_path / "log", max_bytes=4, files=2)
+    for line in (b"one\n", b"two\n", b"six\n", b"ten\n"):
+        file.append(line)
+    file.close()
+    assert file.deleted == 2

@@ -10,6 +10,7 @@ from alerting.benign_stream import BenignStatus
 from alerting.event import EventsStatus
 from alerting.evidence_files import EvidenceFilesStatus
 from alerting.flow_archive import FlowArchiveStatus
+from alerting.housekeeping import StoreStatus
 from alerting.line_file import LineFileStatus
 from alerting.outbox.status import OutboxStatus, TransportStatus
 from alerting.policy import PolicyCounts
@@ -199,5 +200,7 @@ def make_status(scorer: Any, **changes: Any) -> ServiceStatus:
         ),
         application_log=LineFileStatus("application.log", 5, 0, None),
         resident_bytes=300_000_000,
+        stores=(StoreStatus("alerts.json", files=2, bytes=900, limit_bytes=1000, expired=3, error=None),),
+        housekeeping_running=True,
     )
     return replace(well, **changes)

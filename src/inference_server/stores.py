@@ -1,0 +1,54 @@
+"""Everything that the service keeps on disk, with the limits that the settings give it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Final, TypedDict
+
+from alerting import alert_log, prediction_log
+from alerting.evidence_files import EvidenceFiles
+from alerting.housekeeping import DAY_SECONDS, Store, unlink
+from alerting.rotating_file import FILES, rotated_files
+from flows.archive import SUFFIX
+from inference_server import application_log
+from inference_server.settings import Settings
+
+MEGABYTE: Final = 1_000_000
+LOGS: Final = (
+    prediction_log.POSITIVE,
+    prediction_log.INSUFFICIENT,
+    prediction_log.NEGATIVE,
+    alert_log.NAME,
+    application_log.NAME,
+)
+
+
+class LogLimits(TypedDict):
+    """What logs are made with."""
+
+    max_bytes: int
+    files: int
+    span_seconds: float
+
+
+def log_limits(settings: Settings) -> LogLimits:
+    """Return the limits of a log, whose files reach back as far as KEEP_DAYS if they are not full before."""
+    return LogLimits(
+        max_bytes=settings.log_max_mb * MEGABYTE // FILES,
+        files=FILES,
+        span_seconds=settings.keep_days * DAY_SECONDS / (FILES - 1),
+    )
+
+
+def configured_stores(settings: Settings, evidence: EvidenceFiles | None) -> Iterator[Store]:
+    """Yield every store; `evidence` is the owner of that one, None where none is written."""
+    for name in LOGS:
+        yield Store(name, partial(rotated_files, settings.log_dir / name), settings.log_max_mb * MEGABYTE)
+    if evidence:
+        yield Store("evidence", evidence.files, settings.evidence_disk_mb * MEGABYTE, evidence.forget)
+    archive = int(settings.flow_archive_gb * 1000 * MEGABYTE)
+    # FLOW_ARCHIVE_GB=0 leaves what is there to whoever put it there.
+    yield Store("flows", lambda: settings.flows_dir.rglob(f"*{SUFFIX}"), archive, unlink if archive else None)
+    outbox, megabytes = settings.outbox_file, settings.outbox_max_mb
+    yield Store("outbox", lambda: outbox.parent.glob(f"{outbox.name}*"), megabytes * MEGABYTE, None)
