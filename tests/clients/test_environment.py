@@ -60,6 +60,8 @@ def test_the_extra_installs_both_commands_and_no_sensor(tmp_path: Path, api_url:
     assert {package["name"].lower() for package in orjson.loads(listed.stdout)} & ONLY_SENSOR == set()
     for command in COMMANDS:
         subprocess.run([binaries / command, "--help"], check=True, capture_output=True, env={"PATH": ""})
+    sensor = subprocess.run([binaries / "ml-ids"], capture_output=True, text=True, env={"PATH": ""})
+    assert sensor.stderr.endswith("is not installed: pip install 'ml-ids[sensor]'\n")
     ran = subprocess.run(
         [binaries / COMMANDS[0], "--dataset-uri", ROOT / "data/demo/test.h5", "--api-url", api_url, "--all"],
         env={"PATH": "", "HOME": str(tmp_path)},

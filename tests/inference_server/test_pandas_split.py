@@ -53,6 +53,10 @@ def test_columns_of_any_set_in_any_order(client: httpx.Client, header: str) -> N
     assert post(client, split(data[data.columns[::-1]])).json() == [1.0, 0.0]
 
 
+def test_another_method_is_refused(client: httpx.Client) -> None:
+    assert client.get(PATH).status_code == 405
+
+
 def test_an_index_and_missing_values_are_read(client: httpx.Client) -> None:
     data = frame([HULK, BENIGN])
     data.loc[0, "idle_min"] = math.nan
