@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from alerting.alert_flow import AlertFlow, FlowRows, FlowSpan
 from alerting.severity import severity
@@ -89,6 +89,8 @@ class AlertRevision:
     first_flows: Sequence[FlowSpan] = ()
     explanation: Explanation | None = None
     evidence: str | None = None
+    # What `eve_record` made: the log and the outbox want the same object. A copy by `replace` has its own.
+    made: list[dict[str, Any]] = field(default_factory=list, init=False, repr=False, compare=False)
 
     @property
     def severity(self) -> int:

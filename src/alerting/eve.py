@@ -34,7 +34,13 @@ _hasher: Final = CommunityID()
 
 
 def eve_record(alert: AlertRevision) -> dict[str, Any]:
-    """Return one message of an alert as a JSON-ready object."""
+    """Return one message of an alert as a JSON-ready object, made once; it is not to be changed."""
+    if not alert.made:
+        alert.made.append(_record(alert))
+    return alert.made[0]
+
+
+def _record(alert: AlertRevision) -> dict[str, Any]:
     flow = alert.flow
     record: dict[str, Any] = {
         "timestamp": eve_time(alert.made_us),
