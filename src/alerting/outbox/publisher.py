@@ -20,7 +20,12 @@ from alerting.outbox.store import Due, Settlement
 from alerting.outbox.tables import DEAD, DELIVERED, PENDING
 from alerting.transports.transport import Rejected, Transport
 
-PAGE: Final = 500
+PAGE: Final = 2000
+"""Messages asked for at once: between two pages all that was settled is committed."""
+
+PAGE_SECONDS: Final = 5.0
+"""What is left of a page then is asked for again, with what has become due meanwhile."""
+
 LOOK_AGAIN_SECONDS: Final = 60.0
 """How long nothing is asked for at most: another process may have made something due."""
 
@@ -98,8 +103,12 @@ class Publisher:
             us = LOOK_AGAIN_SECONDS * 1e6 if page.next_us is None else page.next_us - self._running.now_us()
             self._wait(min(us / 1e6, LOOK_AGAIN_SECONDS), until_news=True)
             return
-        due = iter(page.messages)
-        while not self._stopping and (batch := list(itertools.islice(due, self.transport.batch))):
+        due, ends = iter(page.messages), time.monotonic() + PAGE_SECONDS
+        while (
+            not self._stopping
+            and time.monotonic() < ends
+            and (batch := list(itertools.islice(due, self.transport.batch)))
+        ):
             if not self._attempt(batch):
                 self._failed_in_a_row += 1
                 self._wait(back_off(self._failed_in_a_row))
