@@ -3,7 +3,8 @@
 sudo python benchmarks/resident.py [--flows 50000] [--limit 400]
 
 Needs root, ip, tcpreplay. Makes a network namespace and removes it. Exits 1 when the process takes more than
-the limit.
+the limit apart from the ring, the open flows' rows and the packets kept as evidence. Measures the environment
+whose Python runs it.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from rich.console import Console
 from rich.table import Table
 
 ROUNDS = 4
+BYTES_A_FLOW = 640
 FLOW = VAR.parent / "data" / "demo" / "flow.json"
 REQUESTS = 100
 # Flows that fill the evidence and end by themselves come before those that stay open.
@@ -38,16 +40,21 @@ class Taken:
     live: int
     resident: float
     ring: float
-    table: float
+    flows: float
     evidence: float
+
+    @property
+    def rest(self) -> float:
+        return self.resident - self.ring - self.flows - self.evidence
 
 
 def taken(moment: str) -> Taken:
     found = health()
     (interface,) = found["capture"]["interfaces"]
-    parts = (found["resident_bytes"], interface["ring_bytes"], interface["table_bytes"])
+    live = interface["counters"]["flows_live"]
+    parts = (found["resident_bytes"], interface["ring_bytes"], live * BYTES_A_FLOW)
     megabytes = [count / 1e6 for count in (*parts, interface["evidence"]["bytes"])]
-    return Taken(moment, interface["counters"]["flows_live"], *megabytes)
+    return Taken(moment, live, *megabytes)
 
 
 def measure(before: Path, capture: Path, flows: int) -> list[Taken]:
@@ -73,11 +80,10 @@ def _has_scored(process: subprocess.Popen[bytes], before: int) -> bool:
 
 def report(found: list[Taken], limit: int) -> None:
     table = Table(title=f"limit {limit} MB; {machine()}")
-    for title in ("", "live flows", "resident MB", "ring MB", "flow table MB", "evidence MB", "the rest MB"):
+    for title in ("", "live flows", "resident MB", "ring MB", "open flows MB", "evidence MB", "the rest MB"):
         table.add_column(title, justify="right" if title else "left")
     for each in found:
-        rest = each.resident - each.ring - each.table - each.evidence
-        numbers = (each.resident, each.ring, each.table, each.evidence, rest)
+        numbers = (each.resident, each.ring, each.flows, each.evidence, each.rest)
         table.add_row(each.moment, f"{each.live:,}", *(f"{number:,.0f}" for number in numbers))
     Console(width=None if sys.stdout.isatty() else 130).print(table)
 
@@ -94,7 +100,7 @@ def main() -> None:
         sys.exit(run_inside())
     found = measure(before, capture, chosen.flows)
     report(found, chosen.limit)
-    sys.exit(found[-1].resident >= chosen.limit)
+    sys.exit(found[-1].rest >= chosen.limit)
 
 
 if __name__ == "__main__":

@@ -80,8 +80,9 @@ class InterfaceCapture:
         self._stopping.set()
 
     def join(self, timeout: float) -> None:
-        """Wait for the thread's end."""
-        self._thread.join(timeout)
+        """Wait for the thread's end, if it was started."""
+        if self._thread.ident is not None:
+            self._thread.join(timeout)
         if self._thread.is_alive():
             logger.error("capture of %s did not stop within %.1f s", self.interface, timeout)
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from capture.blocks import BlockReader
 from capture.evidence import EvidenceStore, FiveTuple, Wanted
+from capture.flow_table import rebuild_index
 from capture.framing import frame_ring_block
 from capture.layout import packet_index
 from capture.meter import FlowMeter
@@ -21,6 +22,7 @@ _ONE_PACKET: Final = bytes.fromhex("d4c3b2a1020004000000000000000000ffff0000e703
 
 def warm_up_files() -> None:
     """Run every kernel that meters a pcap file on nothing."""
+    _warm_up_growth()
     meter = FlowMeter(max_flows=1)
     for block, index, count in BlockReader(io.BytesIO(_ONE_PACKET), "warm-up"):
         for _ in meter.feed(block, index, count):
@@ -31,6 +33,7 @@ def warm_up_files() -> None:
 
 def warm_up_live_capture() -> None:
     """Run every kernel of the live path on nothing."""
+    _warm_up_growth()
     empty_block = np.zeros(64, np.uint8)
     index = packet_index(1)
     frame_ring_block(empty_block, 0, 0, 0, 0, 0, index, np.zeros(FrameCount.SIZE, np.int64))
@@ -45,3 +48,7 @@ def warm_up_live_capture() -> None:
         pass
     for _ in meter.flush():
         pass
+
+
+def _warm_up_growth() -> None:
+    rebuild_index(np.zeros(2, np.uint64), np.zeros(1, np.uint64))

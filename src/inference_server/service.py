@@ -23,6 +23,7 @@ from inference_server.auth import KeyCheck
 from inference_server.champion import configured_watcher
 from inference_server.explaining import LatestModels
 from inference_server.health import health_body, missing_for_ready
+from inference_server.kernels import Kernels
 from inference_server.live_capture import LiveCapture, captured_dialect
 from inference_server.metrics import Metrics
 from inference_server.minute_report import MinuteReport
@@ -69,6 +70,7 @@ class Service:
         self.watcher = configured_watcher(settings, self._serve, self._shadow)
         self.capture = LiveCapture(settings, self.worker.hand_over)
         self.demo = demo.Demo(settings, self.worker)
+        self.kernels = Kernels()
         self.report = MinuteReport(self.status)
         stores = tuple(configured_stores(settings, self.alerts.evidence))
         self.housekeeping = Housekeeping(stores, settings.keep_days)
@@ -95,16 +97,20 @@ class Service:
         self.archive.start()
         self.worker.start()
         logger.info("loading %s", self.settings.mlflow_model_name)
-        self.watcher.start()
+        self.kernels.then(self._start_kernels_callers)
         self.threshold.start()
-        self.capture.start()
         self.report.start()
         self.housekeeping.start()
         self.events.start()
 
+    def _start_kernels_callers(self) -> None:
+        self.watcher.start()
+        self.capture.start()
+
     def stop(self, seconds: float = STOP_SECONDS) -> None:
         """Stop from the source to the end, so that open flows still reach the logs."""
         deadline = time.monotonic() + seconds
+        self.kernels.stop()
         self.watcher.stop()
         self.threshold.stop()
         self.demo.stop()

@@ -131,6 +131,8 @@ class InterfaceExtractor:
 
     def join(self, timeout: float) -> None:
         """Wait for the end; a process that takes longer is killed."""
+        if self._thread.ident is None:
+            return
         self._thread.join(max(0.0, timeout - _KILL_SECONDS))
         if self._thread.is_alive():
             if process := self._process:
