@@ -18,7 +18,7 @@ from capture.options import CaptureOptions
 from capture.ring import RING_BYTES, PacketRing
 from capture.rules import LiveRules
 from capture.segments import FrameCount
-from capture.status import FrameCounters, InterfaceStatus
+from capture.status import NOT_STARTED, FrameCounters, InterfaceStatus
 from capture.warm_up import warm_up_live_capture
 from flows.table import FlowTable
 
@@ -60,7 +60,7 @@ class InterfaceCapture:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"capture-{interface}", daemon=True)
         self._running = False
-        self._error: str | None = "not started"
+        self._error: str | None = NOT_STARTED
         self._restarts = 0
         self._kernel_drops = 0
         self._freezes = 0

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Final
 
 from capture.evidence import EvidenceStatus
+
+NOT_STARTED: Final = "not started"
+"""The error of a capture that is still to be opened for the first time."""
 
 
 @dataclass(frozen=True, slots=True)

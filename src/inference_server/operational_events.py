@@ -15,6 +15,7 @@ from typing import Final
 from alerting.clock import SYSTEM_CLOCK, Clock
 from alerting.event import EventsStatus, State, event_message
 from alerting.message import Message
+from capture.status import NOT_STARTED
 from inference_server.minute_report import Totals
 from inference_server.status import ServiceStatus
 
@@ -156,6 +157,8 @@ def _capture(status: ServiceStatus, silence_seconds: float) -> Iterator[tuple[Co
         yield Condition(CAPTURE_DOWN, ""), f"no live capture: {status.capture.error}"
     for interface in status.capture.interfaces:
         name = interface.interface
+        if interface.error == NOT_STARTED:
+            continue
         if not interface.running:
             yield Condition(CAPTURE_DOWN, name), f"capture on {name} is down: {interface.error}"
         elif interface.silent_seconds > silence_seconds:

@@ -12,6 +12,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from alerting.message import Message
+from capture.status import NOT_STARTED
 from helpers.alerts import HandClock
 from helpers.server import wait_until
 from helpers.status import INTERFACE, MODEL, SINK, make_status
@@ -89,6 +90,12 @@ def test_an_interface_that_goes_down() -> None:
     watched = _Watched()
     watched.interface(running=False, error="it is gone")
     assert watched.look() == [("capture_down", "raised", "capture on eth0 is down: it is gone")]
+
+
+def test_an_interface_that_is_still_to_be_opened_is_not_down() -> None:
+    watched = _Watched()
+    watched.interface(running=False, error=NOT_STARTED)
+    assert watched.look() == []
 
 
 @pytest.mark.parametrize(("drops", "told"), [(10, 0), (11, 1)])

@@ -21,7 +21,7 @@ from capture.extractors.records import FlowReader
 from capture.interfaces import check_interface
 from capture.options import CaptureOptions
 from capture.sidecar import PERMISSION_HINT, HandOver
-from capture.status import InterfaceStatus, MeterCounters
+from capture.status import NOT_STARTED, InterfaceStatus, MeterCounters
 
 logger = logging.getLogger(__name__)
 
@@ -109,7 +109,7 @@ class InterfaceExtractor:
         self._thread = threading.Thread(target=self._run, name=f"extractor-{interface}", daemon=True)
         self._process: ExtractorProcess | None = None
         self._running = False
-        self._error: str | None = "not started"
+        self._error: str | None = NOT_STARTED
         self._restarts = 0
         self._flows_shed = 0
         self._last_packet = time.monotonic()
