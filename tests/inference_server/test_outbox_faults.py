@@ -78,7 +78,7 @@ def test_no_committed_alert_is_lost_when_the_service_is_killed_again_and_again(
             wait_until(service.ready)
             wait_until(lambda: _delivered_all(service.url), seconds=180 + kills)
             service.stop()
-    assert len(committed) > 10 * kills
+    assert len(committed) > kills
     assert committed <= set(queue.taken)
     assert committed_ids(outbox) >= committed
     assert any(times > 1 for times in queue.taken.values()), "no duplicate: the queue was not wild enough"

@@ -21,6 +21,9 @@ PATIENCE_SECONDS: Final = 2.0
 GROUP: Final = 1000
 """Messages committed at once, at most."""
 
+SETTLE_SECONDS: Final = 0.1
+"""How long settlements wait for more of them; what a kill forgets of them is delivered twice."""
+
 FULL: Final = "memory full"
 STOPPED: Final = "stopped"
 
@@ -107,9 +110,12 @@ class Intake:
         return asked.answer
 
     def wait(self, seconds: float) -> None:
-        """Wait until there is work, or the end has come."""
+        """Wait until there is work, or the end has come; settlements alone may wait for more of them."""
         with self.changed:
             self.changed.wait_for(lambda: self.stopping or self._has_work(), seconds)
+            self.changed.wait_for(
+                lambda: self.stopping or self._messages or self._asked or not self._settled, SETTLE_SECONDS
+            )
 
     def rest(self, seconds: float) -> None:
         """Wait in spite of work, unless the end comes."""

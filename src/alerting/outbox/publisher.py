@@ -20,7 +20,7 @@ from alerting.outbox.store import Due, Settlement
 from alerting.outbox.tables import DEAD, DELIVERED, PENDING
 from alerting.transports.transport import Rejected, Transport
 
-PAGE: Final = 2000
+PAGE: Final = 1000
 """Messages asked for at once: between two pages all that was settled is committed."""
 
 PAGE_SECONDS: Final = 5.0
