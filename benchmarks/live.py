@@ -32,6 +32,7 @@ from rich.table import Table
 VAR = Path(__file__).resolve().parent.parent / "var"
 PORT = 8123
 START_SECONDS, END_SECONDS = 300.0, 60.0
+COMMAND = Path(sys.executable).with_name("ml-ids")
 SETTINGS = {
     "CIC_INTERFACE": "sensor",
     "PORT": str(PORT),
@@ -98,14 +99,12 @@ def namespace() -> Iterator[str]:
 
 
 @contextmanager
-def service(**settings: str) -> Iterator[subprocess.Popen[bytes]]:
+def service(command: Path = COMMAND, **settings: str) -> Iterator[subprocess.Popen[bytes]]:
     """Run the service with SETTINGS, or what is given instead of some."""
     environment = {**os.environ, **SETTINGS, **settings}
     log = VAR / "bench" / "live.log"
     with log.open("wb") as output:
-        process = subprocess.Popen(
-            [Path(sys.executable).with_name("ml-ids"), "serve"], env=environment, stdout=output, stderr=output
-        )
+        process = subprocess.Popen([command, "serve"], env=environment, stdout=output, stderr=output)
         try:
             wait_for("the service", START_SECONDS, lambda: is_ready(process))
             yield process
