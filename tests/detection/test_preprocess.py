@@ -13,7 +13,7 @@ from detection import scorer
 from detection.preprocess import clean
 from detection.record import Preprocessing
 from helpers.models import make_scorer, typical_table
-from training import starter
+from training import recipe
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -58,7 +58,7 @@ def test_is_finite_and_in_range_whatever_comes(raw: np.ndarray) -> None:
 
 
 def test_training_and_serving_run_the_same_code(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert starter.clean is scorer.clean is clean
+    assert recipe.clean is scorer.clean is clean
     seen: list[np.ndarray] = []
 
     def noting(features: np.ndarray, rules: Preprocessing) -> np.ndarray:

@@ -315,11 +315,14 @@ def test_what_comes_after_the_stop_is_not_served(
         return load(*arguments)
 
     monkeypatch.setattr(Registry, "load", slowly)
+    others = set(threading.enumerate())
     with watched.watch(tmp_path) as watcher:
         assert loading.wait(60)
         watcher.stop()
         go_on.set()
-        wait_until(lambda: "model-watcher" not in {thread.name for thread in threading.enumerate()})
+        wait_until(
+            lambda: "model-watcher" not in {thread.name for thread in set(threading.enumerate()) - others}
+        )
     assert watched.champions == []
     assert not (tmp_path / "model-cache").exists()
 

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
+# Here, before there are threads: where two import it at once, one may get half of it.
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 
 LATEST: Final = "0001"
@@ -19,22 +23,13 @@ def revision(connection: Connection) -> str | None:
 
 def known_revisions() -> set[str]:
     """Return every revision that this version of the project knows."""
-    from alembic.config import Config
-    from alembic.script import ScriptDirectory
-
     config = Config()
     config.set_main_option("script_location", SCRIPTS)
     return {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
 
 
 def migrate(connection: Connection) -> None:
-    """Bring a database's tables to `LATEST`, within the connection's transaction.
-
-    Alembic takes a while to import, so it is imported here and not by whoever opens a current outbox.
-    """
-    from alembic import command
-    from alembic.config import Config
-
+    """Bring a database's tables to `LATEST`, within the connection's transaction."""
     config = Config()
     config.set_main_option("script_location", SCRIPTS)
     config.attributes["connection"] = connection
