@@ -31,7 +31,8 @@ from flows.schema import COMMON_NAMES
 from flows.table import FlowTable
 
 SCRIPT = Path(__file__).parent / "peers" / "post.lua"
-ONE, MANY = 1, 1000
+ONE, MANY, MIXED = "1", "1,000", "1,000, 100 attacks"
+FLOWS = {ONE: 1, MANY: 1000, MIXED: 1000}
 SEED = 7
 WARM_UP_SECONDS = 2
 BARS = {("mlflow", ONE): 40.0, ("MLServer", ONE): 20.0, ("MLServer", MANY): 2.0}
@@ -48,18 +49,18 @@ class Load:
     failed: int
 
 
-def bodies(package: Path) -> dict[int, bytes]:
-    """Return a benign flow, and 1,000 flows of which a tenth are attacks, none near a decision."""
-    rows, _ = made_up_rows(16 * MANY, SEED)
+def bodies(package: Path) -> dict[str, bytes]:
+    """Return a benign flow, 1,000 of them, and 1,000 of which a tenth are attacks, none near a decision."""
+    rows, _ = made_up_rows(16 * FLOWS[MANY], SEED)
     scorer = load_package(package)
     judged = ~scorer.score(FlowTable.from_features(rows, COMMON_NAMES, scorer.record.dialect)).insufficient
     probabilities = scorer.probabilities(rows)
     sure = judged & (probabilities.max(axis=1) > 0.55)
-    benign = probabilities.argmax(axis=1) == CLASSES.index(0)
-    attacks = rows[sure & ~benign][: MANY // 10]
-    many = np.concatenate([rows[sure & benign][: MANY - len(attacks)], attacks])
-    assert len(many) == MANY, "too few flows were made up"
-    return {ONE: body(rows[sure & benign][:ONE]), MANY: body(np.random.default_rng(SEED).permutation(many))}
+    is_benign = probabilities.argmax(axis=1) == CLASSES.index(0)
+    benign, attacks = rows[sure & is_benign][: FLOWS[MANY]], rows[sure & ~is_benign][: FLOWS[MIXED] // 10]
+    assert (len(benign), len(attacks)) == (FLOWS[MANY], FLOWS[MIXED] // 10), "too few flows were made up"
+    mixed = np.random.default_rng(SEED).permutation(np.concatenate([benign[len(attacks) :], attacks]))
+    return {ONE: body(benign[:1]), MANY: body(benign), MIXED: body(mixed)}
 
 
 def body(rows: NDArray[np.float64]) -> bytes:
@@ -68,7 +69,7 @@ def body(rows: NDArray[np.float64]) -> bytes:
 
 
 def load(url: str, path: Path, connections: int, seconds: int) -> Load:
-    command = ["wrk", "-t2", f"-c{connections}", f"-d{seconds}s", "--timeout", "30s", "-s", str(SCRIPT)]
+    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "30s", "-s", str(SCRIPT)]
     output = subprocess.check_output([*command, url, "--", str(path)], text=True)
     requests, microseconds, p50, p99, failed = map(float, output.splitlines()[-1].split())
     return Load(requests / microseconds * 1e6, p50, p99, int(failed))
@@ -85,14 +86,14 @@ def median_load(url: str, path: Path, connections: int, seconds: int, runs: int)
     )
 
 
-def check_answers(servers: list[Server], sent: dict[int, bytes]) -> None:
+def check_answers(servers: list[Server], sent: dict[str, bytes]) -> None:
     for flows, content in sent.items():
         answers = [server.answer(content) for server in servers]
         if not all(answer == answers[0] for answer in answers):
             sys.exit(f"the servers do not give the same answers for {flows} flows")
 
 
-def measure(chosen: argparse.Namespace) -> tuple[dict[tuple[str, str, int], Load], float]:
+def measure(chosen: argparse.Namespace) -> tuple[dict[tuple[str, str, str], Load], float]:
     """Return what wrk counted by server, path and flows a request, and our resident set afterwards."""
     directory = prepared()
     sent = bodies(directory / "package")
@@ -102,7 +103,7 @@ def measure(chosen: argparse.Namespace) -> tuple[dict[tuple[str, str, int], Load
     with ExitStack() as stack:
         servers = [stack.enter_context(start(directory)) for start in (ml_ids, mlflow_serve, mlserver)]
         check_answers(servers, sent)
-        loads: dict[tuple[str, str, int], Load] = {}
+        loads: dict[tuple[str, str, str], Load] = {}
         for flows, path in files.items():
             for server in servers:
                 for route in ("/predict", "/invocations") if server is servers[0] else ("/invocations",):
@@ -117,7 +118,7 @@ def faster(one: Load, other: Load) -> float:
     return one.requests_per_second / other.requests_per_second if other.requests_per_second else math.inf
 
 
-def missed(loads: dict[tuple[str, str, int], Load]) -> list[str]:
+def missed(loads: dict[tuple[str, str, str], Load]) -> list[str]:
     """Return which bars are missed: one flow on /predict, 1,000 on /invocations."""
     ours = {ONE: loads["ML-IDS", "/predict", ONE], MANY: loads["ML-IDS", "/invocations", MANY]}
     found = [f"{name}: {load.failed} requests failed" for (name, *_), load in loads.items() if load.failed]
@@ -133,7 +134,7 @@ def missed(loads: dict[tuple[str, str, int], Load]) -> list[str]:
     return found
 
 
-def report(loads: dict[tuple[str, str, int], Load], connections: int) -> None:
+def report(loads: dict[tuple[str, str, str], Load], connections: int) -> None:
     table = Table(title=f"{connections} connections; {machine()}")
     for title in (
         "server",
@@ -149,8 +150,13 @@ def report(loads: dict[tuple[str, str, int], Load], connections: int) -> None:
     for (server, route, flows), found in loads.items():
         first = loads["ML-IDS", "/predict" if flows == ONE else "/invocations", flows]
         rate = found.requests_per_second
-        numbers = (f"{rate:,.1f}", f"{rate * flows:,.0f}", f"{found.p50_ms:.1f}", f"{found.p99_ms:.1f}")
-        table.add_row(server, route, f"{flows:,}", *numbers, f"{faster(first, found):.1f} x")
+        numbers = (
+            f"{rate:,.1f}",
+            f"{rate * FLOWS[flows]:,.0f}",
+            f"{found.p50_ms:.1f}",
+            f"{found.p99_ms:.1f}",
+        )
+        table.add_row(server, route, flows, *numbers, f"{faster(first, found):.1f} x")
     Console(width=None if sys.stdout.isatty() else 130).print(table)
 
 
