@@ -18,8 +18,10 @@ from flows.explanations import Explanation
 from flows.table import FlowTable
 from flows.verdicts import Verdicts
 
-EXPLANATIONS_PER_SECOND: Final = 5.0
-EXPLANATION_BURST: Final = 10
+EXPLANATIONS_PER_SECOND: Final = 200.0
+EXPLANATION_BURST: Final = 400
+"""A reason takes a third of a millisecond; more alerts than this are a flood."""
+
 PORTION: Final = 256
 """Messages handed on at once."""
 
