@@ -42,8 +42,9 @@ class TextDisplay:
         if notification.event:
             typer.echo(f"Event [{identity}]\n{json.dumps(notification.event)}\n\n")
             return
-        # As objects: no type of column holds all that JSON does.
-        frame = pd.DataFrame(list(notification.rows), columns=list(notification.columns), dtype=object)
+        # As objects: no type of column holds all that JSON does, and no index half a character.
+        titles = [printable(name) for name in notification.columns]
+        frame = pd.DataFrame(list(notification.rows), columns=titles, dtype=object)
         title = "Benign flow" if notification.is_benign else "Attack detected"
         typer.echo(f"{title} [{identity}]\nNetwork Flow:\n\n{frame_text(frame, self._overflow)}\n\n")
 

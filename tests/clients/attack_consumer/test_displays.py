@@ -5,7 +5,7 @@ import json
 from contextlib import redirect_stdout
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
@@ -69,6 +69,7 @@ FLOWS = st.lists(st.text(st.characters(), max_size=5), max_size=4).flatmap(
 
 
 @settings(deadline=None)
+@example(Notification("m", ("\ud800",), ((None,),)))
 @given(FLOWS)
 def test_whatever_was_sent_is_shown(notification: Notification) -> None:
     encoded = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
