@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from functools import partial
+from pathlib import Path
 from typing import Final, TypedDict
 
 from alerting import alert_log, prediction_log
@@ -49,6 +51,12 @@ def configured_stores(settings: Settings, evidence: EvidenceFiles | None) -> Ite
         yield Store("evidence", evidence.files, settings.evidence_disk_mb * MEGABYTE, evidence.forget)
     archive = int(settings.flow_archive_gb * 1000 * MEGABYTE)
     # FLOW_ARCHIVE_GB=0 leaves what is there to whoever put it there.
-    yield Store("flows", lambda: settings.flows_dir.rglob(f"*{SUFFIX}"), archive, unlink if archive else None)
+    yield Store("flows", partial(_flow_files, settings.flows_dir), archive, unlink if archive else None)
     outbox, megabytes = settings.outbox_file, settings.outbox_max_mb
     yield Store("outbox", lambda: outbox.parent.glob(f"{outbox.name}*"), megabytes * MEGABYTE, None)
+
+
+def _flow_files(directory: Path) -> Iterator[Path]:
+    # Unlike a glob, it does not mind an hour's folder that goes while it looks.
+    for folder, _, files in os.walk(directory):
+        yield from (Path(folder, file) for file in files if file.endswith(SUFFIX))

@@ -12,7 +12,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
 
-from alerting.outbox.schema import LATEST, known_revisions, migrate, revision
+from alerting.outbox.schema import LATEST, create, known_revisions, migrate, revision
 
 NAME: Final = "outbox.db"
 BUSY_SECONDS: Final = 10.0
@@ -133,7 +133,7 @@ def _bring_up_to_date(engine: Engine, path: Path) -> str | None:
         back_up(path, copy)
         said = f"{path.name} was migrated from revision {found} to {LATEST}; a copy is {copy.name}"
     with engine.begin() as connection:
-        migrate(connection)
+        (create if found is None else migrate)(connection)
     return said
 
 

@@ -10,6 +10,8 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 
+from alerting.outbox.tables import METADATA
+
 LATEST: Final = "0001"
 SCRIPTS: Final = "alerting.outbox:migrations"
 
@@ -26,6 +28,16 @@ def known_revisions() -> set[str]:
     config = Config()
     config.set_main_option("script_location", SCRIPTS)
     return {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+
+
+def create(connection: Connection) -> None:
+    """Make the `LATEST` tables in an empty database.
+
+    Not by Alembic: its operations are the process's, and MLflow may be making its own tables.
+    """
+    METADATA.create_all(connection)
+    connection.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"))
+    connection.execute(text("INSERT INTO alembic_version VALUES (:latest)"), {"latest": LATEST})
 
 
 def migrate(connection: Connection) -> None:

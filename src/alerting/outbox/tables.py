@@ -1,4 +1,4 @@
-"""The outbox's tables; `migrations` makes them."""
+"""The outbox's tables; `migrations` makes them of older ones."""
 
 from __future__ import annotations
 

@@ -1,20 +1,26 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from sqlalchemy import Connection
 
 from alerting.outbox.database import open_engine
-from alerting.outbox.schema import LATEST, known_revisions, migrate, revision
+from alerting.outbox.schema import LATEST, create, known_revisions, migrate, revision
 from alerting.outbox.tables import METADATA
 
 
-def test_the_migrations_make_the_tables_that_the_code_uses(tmp_path: Path) -> None:
+@pytest.mark.parametrize("make", [create, migrate])
+def test_both_ways_make_the_tables_that_the_code_uses(
+    tmp_path: Path, make: Callable[[Connection], None]
+) -> None:
     engine = open_engine(tmp_path / "outbox.db")
     with engine.begin() as connection:
         assert revision(connection) is None
-        migrate(connection)
+        make(connection)
     with engine.connect() as connection:
         assert revision(connection) == LATEST
         assert compare_metadata(MigrationContext.configure(connection), METADATA) == []
