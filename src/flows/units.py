@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from math import inf
 from typing import Final
 
 import numpy as np
@@ -36,36 +37,55 @@ def to_schema_units(features: NDArray[np.float64], names: Sequence[str], dialect
 
 def unit_warnings(table: FlowTable) -> list[str]:
     """Say where durations, inter-arrival times and rates contradict each other by orders of magnitude."""
-    factors = _factors(table)
-    far = factors > FAR
-    if not far.any():
+    apart: dict[str, float] = {}
+    rows = 0
+    for row in _measures(table):
+        if far := _contradicted(*row):
+            rows += 1
+            for name, factor in far.items():
+                apart.setdefault(name, factor)
+    if not apart:
         return []
-    found = np.flatnonzero(far.any(axis=1))
-    apart = float(factors[found[0]][far[found[0]]][0])
-    rows = int(far.any(axis=0).sum())
+    named = [name for name in _CONTRADICTED if name in apart]
     return [
-        f"flow_duration contradicts {' and '.join(_CONTRADICTED[at] for at in found)} by a factor of "
-        f"{apart:.0e} in {rows} of {len(table)} flows: {_fix(table.dialect)}"
+        f"flow_duration contradicts {' and '.join(named)} by a factor of {apart[named[0]]:.0e} "
+        f"in {rows} of {len(table)} flows: {_fix(table.dialect)}"
     ]
 
 
-def _factors(table: FlowTable) -> NDArray[np.float64]:
-    """Return 3 x n: how many times each measure is another of the same thing, 1 where neither is known."""
-    forward, backward, sent, received, duration, packet_rate, byte_rate, gap = _measures(table)
+def _contradicted(
+    forward: float,
+    backward: float,
+    sent: float,
+    received: float,
+    duration: float,
+    packet_rate: float,
+    byte_rate: float,
+    gap: float,
+) -> dict[str, float]:
+    """Return what flow_duration contradicts, and how many times; measures that are not known are NaN."""
     packets = forward + backward
-    with np.errstate(all="ignore"):
-        ones = np.stack((packet_rate * duration / 1e6, byte_rate * duration / 1e6, duration))
-        others = np.stack((packets, sent + received, gap * (packets - 1)))
-        comparable = np.isfinite(ones) & np.isfinite(others) & (ones > 0) & (others > 0)
-        return np.where(comparable, np.maximum(ones / others, others / ones), 1.0)
+    seconds = duration / 1e6
+    pairs = (
+        (packet_rate * seconds, packets),
+        (byte_rate * seconds, sent + received),
+        (duration, gap * (packets - 1)),
+    )
+    return {
+        name: max(one / other, other / one)
+        for name, (one, other) in zip(_CONTRADICTED, pairs, strict=True)
+        # Comparisons with NaN are false.
+        if 0 < one < inf and 0 < other < inf and not other / FAR <= one <= other * FAR
+    }
 
 
-def _measures(table: FlowTable) -> NDArray[np.float64]:
-    """Return 8 x n: what is compared, NaN where the table has it not."""
+def _measures(table: FlowTable) -> list[list[float]]:
+    """Return n rows of the 8 measures that are compared, NaN where the table has them not."""
     where = _positions(table.feature_names)
-    measures: NDArray[np.float64] = table.features.T[where]
-    measures[where < 0] = np.nan
-    return measures
+    measures: NDArray[np.float64] = table.features[:, where]
+    measures[:, where < 0] = np.nan
+    rows: list[list[float]] = measures.tolist()
+    return rows
 
 
 @lru_cache(maxsize=64)

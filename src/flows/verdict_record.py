@@ -22,6 +22,9 @@ from flows.times import rfc3339
 from flows.verdicts import INSUFFICIENT, Verdicts, verdict_name
 
 _END_REASONS: Final = {reason.value: reason.name.lower() for reason in EndReason}
+LARGEST_COUNT: Final = 2.0**63
+"""Counts from here on stay floats: JSON readers know no such integers."""
+
 # Ten thousand addresses repeat within most batches and between them.
 _address_text: Final = lru_cache(maxsize=10_000)(address_text)
 
@@ -149,21 +152,21 @@ def _class_of(code: int, insufficient: bool) -> dict[str, Any]:
 def _features(table: FlowTable) -> list[dict[str, Any]]:
     """Return each row's features; those that count something are integers."""
     counting = _counting(table.feature_names)
-    counts = table.features[:, counting]
-    countable = (counts == np.trunc(counts)) & (np.abs(counts) < 2**63)
-    cells = table.features.astype(object)
-    cells[:, counting] = np.where(countable, counts, 0).astype(np.int64)
-    odd = ~np.isfinite(table.features)
-    odd[:, counting] = ~countable
-    for row, column in np.argwhere(odd).tolist():
-        cells[row, column] = _plain(float(table.features[row, column]))
-    return [dict(zip(table.feature_names, row, strict=True)) for row in cells.tolist()]
+    rows: list[list[Any]] = table.features.tolist()
+    for cells in rows:
+        for column in counting:
+            count = cells[column]
+            if count.is_integer() and abs(count) < LARGEST_COUNT:
+                cells[column] = int(count)
+    for row, column in np.argwhere(~np.isfinite(table.features)).tolist():
+        rows[row][column] = _plain(rows[row][column])
+    return [dict(zip(table.feature_names, cells, strict=True)) for cells in rows]
 
 
 @lru_cache(maxsize=64)
-def _counting(names: tuple[str, ...]) -> NDArray[np.intp]:
+def _counting(names: tuple[str, ...]) -> tuple[int, ...]:
     """Return the positions of the features that count something."""
-    return np.flatnonzero([name in BY_NAME and BY_NAME[name].kind == "int" for name in names])
+    return tuple(at for at, name in enumerate(names) if name in BY_NAME and BY_NAME[name].kind == "int")
 
 
 def _metadata(table: FlowTable) -> list[dict[str, Any]]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import logging
 import socket
 import threading
@@ -111,6 +112,20 @@ def test_follows_the_alias(watched: Watched, packages: list[Path], tmp_path: Pat
         wait_until(lambda: watcher.status().champion is watched.champions[-1])
     assert watched.versions() == ["1", "2", "1"]
     assert [scorer.record.threshold for scorer in watched.champions] == [0.25, 0.5, 0.25]
+
+
+def test_garbage_collections_leave_out_what_was_loaded_at_the_first_check(
+    watched: Watched, packages: list[Path], tmp_path: Path
+) -> None:
+    watched.promote(packages[0])
+    gc.unfreeze()
+    with watched.watch(tmp_path):
+        wait_until(gc.get_freeze_count)
+        spared = gc.get_freeze_count()
+        wait_until(watched.served("1"))
+    assert spared > 10_000
+    assert gc.get_freeze_count() <= spared, "garbage of later checks is kept"
+    gc.unfreeze()
 
 
 def test_latest_follows_what_is_registered(watched: Watched, packages: list[Path], tmp_path: Path) -> None:

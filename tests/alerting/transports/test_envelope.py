@@ -25,7 +25,7 @@ def test_a_row_is_pandas_split_format() -> None:
 def test_any_text_arrives_as_it_was_in_characters_that_queues_take(text: str) -> None:
     message = replace(MESSAGE, columns=("timestamp",), values=(text,))
     sent = envelope.notification(message)
-    assert all(" " <= letter <= "~" for letter in sent)
+    assert all(" " <= letter <= "\x7f" for letter in sent)
     assert json.loads(json.loads(sent)["Message"])["data"] == [[text]]
 
 
