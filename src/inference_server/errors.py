@@ -2,6 +2,7 @@
 
 RequestError
 ├── UnauthorizedError       401
+├── ForbiddenError          403
 ├── BodyTooLargeError       413
 ├── UnprocessableError      422
 ├── ModelNotAvailableError  503
@@ -39,6 +40,12 @@ class UnauthorizedError(RequestError):
 
     status = 401
     headers: ClassVar = {"WWW-Authenticate": "Bearer"}
+
+
+class ForbiddenError(RequestError):
+    """A key that does not allow this, or a page of another site without one."""
+
+    status = 403
 
 
 class BodyTooLargeError(RequestError):

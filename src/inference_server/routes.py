@@ -7,7 +7,9 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.requests import Request
 from starlette.responses import Response
 
-from inference_server.api_models import Health, Message, Ready
+from inference_server.api_keys import Role
+from inference_server.api_models import Health, Message, Problem, Ready
+from inference_server.auth import SECURITY
 from inference_server.responses import OrjsonResponse
 from inference_server.service import Service
 
@@ -46,7 +48,18 @@ async def ping(request: Request) -> Response:
     return Response("\n", status_code=status, media_type="application/json")
 
 
-@router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
+@router.get(
+    "/metrics",
+    response_class=Response,
+    responses={
+        200: {"content": {"text/plain": {}}},
+        401: {"model": Problem, "description": "No accepted API key (METRICS_PUBLIC=false)"},
+    },
+    dependencies=SECURITY,
+)
 async def metrics(request: Request) -> Response:
     """Give the counters in Prometheus' text format."""
-    return Response(_service(request).metrics.exposition(), media_type=CONTENT_TYPE_LATEST)
+    service = _service(request)
+    if not service.settings.metrics_public:
+        service.keys.require(request, Role.READ)
+    return Response(service.metrics.exposition(), media_type=CONTENT_TYPE_LATEST)

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
-from fastapi import APIRouter, Security
-from fastapi.security import APIKeyHeader, HTTPBearer
+from fastapi import APIRouter
 from pydantic import TypeAdapter, ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from inference_server.api_keys import Role
 from inference_server.api_models import (
     Invocations,
     Predictions,
@@ -24,6 +24,7 @@ from inference_server.api_models import (
     flows_request_body,
     split_request_body,
 )
+from inference_server.auth import SECURITY
 from inference_server.errors import RequestError, UnprocessableError, answer_problem
 from inference_server.pandas_split import answer_error, read_split_body
 from inference_server.predict import EXPLAINED_FLOWS
@@ -34,15 +35,12 @@ from inference_server.service import Service
 DOCUMENTED: Final[dict[str, Any]] = {
     "responses": {
         401: {"model": Problem, "description": "No accepted API key"},
+        403: {"model": Problem, "description": "The key's role does not allow this"},
         413: {"model": Problem, "description": "More than 10 MB, or 10,000 flows"},
         422: {"model": Problem, "description": "No flow the model can judge; says why"},
         503: {"model": Problem, "description": "No model serves yet, or the queue is full (Retry-After)"},
     },
-    # For the document and its "Authorize" button; `KeyCheck` decides.
-    "dependencies": [
-        Security(APIKeyHeader(name="X-API-Key", auto_error=False)),
-        Security(HTTPBearer(auto_error=False)),
-    ],
+    "dependencies": SECURITY,
 }
 
 
@@ -70,7 +68,7 @@ router = APIRouter()
 async def predict(request: Request) -> Response:
     """Judge a flow, a list or an MLflow envelope, measured in the model's dialect unless another is named."""
     service = _service(request)
-    service.keys.check(request)
+    service.keys.require(request, Role.PREDICT)
     body = await read_body(request)
     with service.metrics.prediction_latency.time():
         answer = await service.predictor.predict(body, _dialect(request), explain=_explain(request))
@@ -86,7 +84,7 @@ async def predict(request: Request) -> Response:
 async def invocations(request: Request) -> Response:
     """Judge what `POST /predict` judges, and answer as in MLflow's scoring protocol: class codes alone."""
     service = _service(request)
-    service.keys.check(request)
+    service.keys.require(request, Role.PREDICT)
     body = await read_body(request)
     with service.metrics.prediction_latency.time():
         answer = await service.predictor.invoke(body, _dialect(request))
@@ -101,6 +99,7 @@ async def invocations(request: Request) -> Response:
     responses={
         400: {"model": SplitProblem, "description": "No body, or no flow the model can judge; says why"},
         401: {"model": SplitProblem, "description": "No accepted API key"},
+        403: {"model": SplitProblem, "description": "The key's role does not allow this"},
         413: {"model": SplitProblem, "description": "More than 10 MB, or 10,000 flows"},
         415: {"model": SplitProblem, "description": "Another content type"},
         503: {
@@ -108,13 +107,13 @@ async def invocations(request: Request) -> Response:
             "description": "No model serves yet, or the queue is full (Retry-After)",
         },
     },
-    dependencies=DOCUMENTED["dependencies"],
+    dependencies=SECURITY,
 )
 async def api_predictions(request: Request) -> Response:
     """Judge rows below columns: 1.0 for each attack, 0.0 for every other flow, in the order sent."""
     service = _service(request)
     try:
-        service.keys.check(request)
+        service.keys.require(request, Role.PREDICT)
         body = await read_split_body(request)
         with service.metrics.prediction_latency.time():
             judged = await service.predictor.judge(body, _dialect(request))

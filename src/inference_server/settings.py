@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
 from dotenv import dotenv_values
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
@@ -17,6 +17,7 @@ from capture.options import LIVE_FLOWS
 from capture.rules import LiveRules
 from detection.mlflow_client import embedded_uri
 from detection.model_uri import parse_model_uri
+from inference_server.api_keys import parse_api_keys
 from inference_server.publishing_settings import PublishingSettings
 from inference_server.secret_files import SecretFiles, from_files, variables_with
 
@@ -24,6 +25,7 @@ Names = Annotated[tuple[str, ...], NoDecode]
 Ages = Annotated[tuple[float, ...], NoDecode]
 Secrets = Annotated[tuple[SecretStr, ...], NoDecode]
 ENV_FILE = Path(".env")
+SECOND_NAMES = ("ml_ids_api_keys",)
 LIBRARY_PREFIXES = ("AWS_", "MLFLOW_")
 LIBRARY_SECRETS = (
     "AWS_ACCESS_KEY_ID",
@@ -49,10 +51,17 @@ class Settings(PublishingSettings):
     port: int = Field(8000, ge=0, le=65535, description="TCP port to listen on, 0 to 65535 (0: any free one)")
     api_keys: Secrets = Field(
         (),
-        description="comma list of keys, one of which `POST /predict` must bring; unset: none is asked for",
+        validation_alias=AliasChoices("api_keys", "ml_ids_api_keys"),
+        description="comma list of keys, one of which a request must bring, each as `name:role:key` with "
+        "role `read`, `predict` or `admin`, or as the key alone, which is then named by its place (`key-1`) "
+        "and has role `predict`; also read from ML_IDS_API_KEYS; unset: none is asked for",
     )
     allow_unauthenticated: bool = Field(
         False, description="true or false; true serves other machines without API_KEYS"
+    )
+    metrics_public: bool = Field(
+        True,
+        description="true or false; false asks `GET /metrics` for a key of role `read`, when keys are set",
     )
     log_dir: Path = Field(Path("var/logs"), description="directory of the prediction and application logs")
     state_dir: Path = Field(Path("var"), description="directory of the embedded registry and other state")
@@ -222,7 +231,8 @@ class Settings(PublishingSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Read secrets from the files of NAME_FILE, too; pydantic-settings calls this."""
-        return init_settings, env_settings, SecretFiles(settings_cls, secret_fields()), dotenv_settings
+        files = SecretFiles(settings_cls, [*secret_fields(), *SECOND_NAMES])
+        return init_settings, env_settings, files, dotenv_settings
 
     @field_validator("cic_interface", "api_keys", "capture_early_seconds", mode="before")
     @classmethod
@@ -235,6 +245,12 @@ class Settings(PublishingSettings):
     @classmethod
     def _only_false_disables(cls, value: Any) -> bool:
         return str(value).strip().lower() != "false"
+
+    @field_validator("api_keys")
+    @classmethod
+    def _are_keys(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        parse_api_keys(value)
+        return value
 
     @field_validator("capture_early_seconds")
     @classmethod

@@ -10,7 +10,7 @@ from pydantic.fields import FieldInfo
 
 from detection.mlflow_client import PASSWORD, without_passwords
 from inference_server.publishing_settings import PublishingSettings
-from inference_server.settings import LIBRARY_SECRETS, Settings, secret_fields
+from inference_server.settings import LIBRARY_SECRETS, SECOND_NAMES, Settings, secret_fields
 
 HEADING = """\
 # Settings
@@ -37,7 +37,8 @@ Each of these may stand in a file instead, whose path is in the variable of its 
 def settings_markdown() -> str:
     """Return docs/settings.md."""
     rows = (f"| `{name.upper()}` | {_default(field)} | {field.description} |\n" for name, field in _fields())
-    secrets = ", ".join(f"`{name}`" for name in (*map(str.upper, secret_fields()), *LIBRARY_SECRETS))
+    own = map(str.upper, (*secret_fields(), *SECOND_NAMES))
+    secrets = ", ".join(f"`{name}`" for name in (*own, *LIBRARY_SECRETS))
     return HEADING + "".join(rows) + LIBRARY_ROWS + FILES.format(secrets=secrets)
 
 

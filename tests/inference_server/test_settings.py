@@ -88,6 +88,22 @@ def test_an_open_address_needs_a_key_or_consent(host: str) -> None:
     assert load_settings(host=host, allow_unauthenticated=True).host == host
 
 
+def test_keys_are_also_read_under_their_earlier_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("ML_IDS_API_KEYS", "one,two")
+    assert len(load_settings(host="0.0.0.0").api_keys) == 2
+    monkeypatch.setenv("API_KEYS", "three")
+    assert [key.get_secret_value() for key in load_settings().api_keys] == ["three"]
+    monkeypatch.delenv("API_KEYS")
+    monkeypatch.setenv("ML_IDS_API_KEYS", "ops:amdin:hush")
+    with pytest.raises(ValueError, match=r"^API_KEYS: entry 1: the role.*is: comma list") as error:
+        load_settings()
+    assert "hush" not in str(error.value)
+    monkeypatch.delenv("ML_IDS_API_KEYS")
+    (tmp_path / "keys").write_text("ops:admin:hush\n")
+    monkeypatch.setenv("ML_IDS_API_KEYS_FILE", str(tmp_path / "keys"))
+    assert [key.get_secret_value() for key in load_settings().api_keys] == ["ops:admin:hush"]
+
+
 def test_loopback() -> None:
     assert all(map(is_loopback, ["127.0.0.1", "127.9.9.9", "::1", "localhost"]))
 
