@@ -28,7 +28,7 @@ run: setup  ## start the service, everything embedded
 	@exec $(BIN)/ml-ids serve
 
 test: setup  ## run the tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 lint: setup  ## ruff, mypy and the import contract
 	$(BIN)/ruff check .

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from capture.extractors.environment import Environment, make_environment
+from helpers.tools import one_at_a_time
 
 
 @cache
@@ -22,7 +23,8 @@ def extractor_tools(config: pytest.Config, release: str | None = None) -> Path:
     """Return the directory of an environment; skips the test where it cannot be made."""
     assert config.cache is not None
     tools = config.cache.mkdir(f"ml-ids-tools-{release}")
-    made = _made(tools, release)
+    with one_at_a_time(tools):
+        made = _made(tools, release)
     if isinstance(made, OSError):
         pytest.skip(str(made))
     return tools

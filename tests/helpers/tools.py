@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from fcntl import LOCK_EX, flock
 from pathlib import Path
 
 import httpx
@@ -50,15 +51,24 @@ def installed_tool(config: pytest.Config, requirement: str, program: str) -> Pat
     name, _, version = requirement.partition("==")
     environment = config.cache.mkdir(f"ml-ids-tools-{name.removesuffix('-bin')}") / version
     path = environment / "bin" / program
-    if not path.exists():
-        subprocess.run([sys.executable, "-m", "venv", "--clear", environment], check=True)
-        pip = [environment / "bin" / "python", "-m", "pip", "--quiet", "--disable-pip-version-check"]
-        made = subprocess.run(
-            [*pip, "install", "--retries", "2", requirement], capture_output=True, text=True
-        )
-        if made.returncode:
-            pytest.skip(f"{requirement} cannot be had: {made.stderr.strip().splitlines()[-1]}")
+    with one_at_a_time(environment.parent):
+        if not path.exists():
+            subprocess.run([sys.executable, "-m", "venv", "--clear", environment], check=True)
+            pip = [environment / "bin" / "python", "-m", "pip", "--quiet", "--disable-pip-version-check"]
+            made = subprocess.run(
+                [*pip, "install", "--retries", "2", requirement], capture_output=True, text=True
+            )
+            if made.returncode:
+                pytest.skip(f"{requirement} cannot be had: {made.stderr.strip().splitlines()[-1]}")
     return path
+
+
+@contextmanager
+def one_at_a_time(directory: Path) -> Iterator[None]:
+    """Let one of the processes that run tests at a time install into `directory`."""
+    with (directory / "lock").open("w") as lock:
+        flock(lock, LOCK_EX)
+        yield
 
 
 def _answers(url: str) -> bool:

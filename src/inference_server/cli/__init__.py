@@ -1,42 +1,64 @@
-"""The `ml-ids` command; each sub-command is a module of its own."""
+"""The `ml-ids` command; each sub-command is a module of its own, imported when it is wanted."""
 
 from __future__ import annotations
 
-import typer
+from importlib import import_module
+from typing import Any, Final
 
-from inference_server.cli.calibrate import calibrate
-from inference_server.cli.check_config import check_config
-from inference_server.cli.compare_extractors import compare_extractors
-from inference_server.cli.evaluate import evaluate
-from inference_server.cli.meter import meter
-from inference_server.cli.models import models
-from inference_server.cli.outbox import outbox
-from inference_server.cli.promote import promote
-from inference_server.cli.rollback import rollback
-from inference_server.cli.score import score
-from inference_server.cli.serve import serve
-from inference_server.cli.setup_extractor import setup_extractor
-from inference_server.cli.train import train
-from inference_server.cli.upgrade import upgrade
+import typer
+from typer.core import TyperGroup
+from typer.main import get_command, get_group
+
+COMMANDS: Final = (
+    "serve",
+    "meter",
+    "score",
+    "evaluate",
+    "train",
+    "calibrate",
+    "models",
+    "promote",
+    "rollback",
+    "outbox",
+    "upgrade",
+    "check-config",
+    "setup-extractor",
+    "compare-extractors",
+)
+
+
+class _Commands(TyperGroup):
+    """The commands: all imported at once, the service's registry and tables with them, they cost a second."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        return _command(cmd_name) if cmd_name in COMMANDS else None
+
+
+def _command(title: str) -> Any:
+    name = title.replace("-", "_")
+    found = getattr(import_module(f"{__name__}.{name}"), name)
+    if isinstance(found, typer.Typer):
+        group = get_group(found)
+        group.name = title
+        return group
+    alone = typer.Typer(add_completion=False)
+    alone.command(title)(found)
+    return get_command(alone)
+
 
 app = typer.Typer(
+    cls=_Commands,
     name="ml-ids",
     help="A network intrusion detection sensor.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-app.command()(serve)
-app.command()(meter)
-app.command()(score)
-app.command()(evaluate)
-app.command()(train)
-app.command()(calibrate)
-app.add_typer(models, name="models")
-app.command()(promote)
-app.command()(rollback)
-app.add_typer(outbox, name="outbox")
-app.command()(upgrade)
-app.command()(check_config)
-app.command()(setup_extractor)
-app.command()(compare_extractors)
+
+
+@app.callback()
+def _ml_ids() -> None:
+    """Nothing is common to the commands."""
