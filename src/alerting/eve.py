@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any, Final
@@ -31,6 +32,8 @@ _COUNTS: Final = {
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _address_text: Final = lru_cache(maxsize=10_000)(address_text)
 _hasher: Final = CommunityID()
+# It tells seven lines of every hash.
+logging.getLogger("communityid").setLevel(logging.WARNING)
 
 
 def eve_record(alert: AlertRevision) -> dict[str, Any]:
