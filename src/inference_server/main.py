@@ -9,6 +9,7 @@ from importlib.metadata import metadata
 
 from fastapi import FastAPI
 
+from inference_server.capture_routes import router as capture_router
 from inference_server.errors import install_errors
 from inference_server.routes import router
 from inference_server.scoring_routes import ScoringRoutes
@@ -42,6 +43,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(ScoringRoutes)
     install_errors(app)
     app.include_router(scoring_router)
+    app.include_router(capture_router)
     app.include_router(router)
     return app
 
