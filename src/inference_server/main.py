@@ -9,7 +9,8 @@ from importlib.metadata import metadata
 
 from fastapi import FastAPI
 
-from inference_server.capture_routes import router as capture_router
+from inference_server.dashboard.mount import PATH as DASHBOARD
+from inference_server.dashboard.mount import Dashboard
 from inference_server.errors import install_errors
 from inference_server.routes import router
 from inference_server.scoring_routes import ScoringRoutes
@@ -27,11 +28,14 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         service = Service(settings or load_settings())
         app.state.service = service
         service.start()
+        await dashboard.start(service)
         try:
             yield
         finally:
+            await dashboard.stop()
             await asyncio.to_thread(service.stop)
 
+    dashboard = Dashboard()
     about = metadata("ml-ids")
     app = FastAPI(
         title="ML-IDS",
@@ -43,8 +47,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(ScoringRoutes)
     install_errors(app)
     app.include_router(scoring_router)
-    app.include_router(capture_router)
     app.include_router(router)
+    app.mount(DASHBOARD, dashboard, name="dashboard")
     return app
 
 

@@ -19,7 +19,6 @@ from detection.mlflow_client import embedded_uri
 from detection.model_uri import parse_model_uri
 from inference_server.api_keys import parse_api_keys
 from inference_server.publishing_settings import PublishingSettings
-from inference_server.request_settings import RequestSettings
 from inference_server.secret_files import SecretFiles, from_files, variables_with
 
 Names = Annotated[tuple[str, ...], NoDecode]
@@ -38,7 +37,7 @@ LIBRARY_SECRETS = (
 )
 
 
-class Settings(RequestSettings, PublishingSettings):
+class Settings(PublishingSettings):
     """Each field is the environment variable of its name in capitals; an empty value means unset."""
 
     model_config = SettingsConfigDict(
@@ -64,6 +63,7 @@ class Settings(RequestSettings, PublishingSettings):
         True,
         description="true or false; false asks `GET /metrics` for a key of role `read`, when keys are set",
     )
+    dashboard: bool = Field(True, description="true or false; false takes the pages at `/dashboard` away")
     log_dir: Path = Field(Path("var/logs"), description="directory of the prediction and application logs")
     state_dir: Path = Field(Path("var"), description="directory of the embedded registry and other state")
     log_max_mb: int = Field(
@@ -298,11 +298,6 @@ class Settings(RequestSettings, PublishingSettings):
     def flows_dir(self) -> Path:
         """Where scored flows are archived."""
         return self.state_dir / "flows"
-
-    @property
-    def uploads_dir(self) -> Path:
-        """Where uploaded captures and their verdicts are."""
-        return self.state_dir / "uploads"
 
     @property
     def outbox_file(self) -> Path:

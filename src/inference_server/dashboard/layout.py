@@ -1,0 +1,109 @@
+"""What every page has: the header with the sensor's state, the alarm below it, and where to go."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from html import escape
+from typing import Final
+
+from nicegui import ui
+from nicegui.elements.html import Html
+from starlette.requests import Request
+
+from inference_server.dashboard.access import Caller
+from inference_server.dashboard.panels import panel, rendered
+from inference_server.dashboard.pill import pill_of
+from inference_server.dashboard.poller import Poller
+from inference_server.dashboard.snapshot import Snapshot
+
+PAGES: Final = {"/sensor": "Sensor"}
+THEME_COOKIE: Final = "mlids_theme"
+DRAWN_PROBLEM: Final = "page"
+
+
+class Page:
+    """One open page of one visitor.
+
+    Attributes:
+        caller: who looks.
+        poller: what is shown.
+    """
+
+    def __init__(self, request: Request) -> None:
+        self.caller: Caller = request.scope["caller"]
+        self.poller: Poller = request.scope["dashboard"]
+        self._drawers: list[Callable[[Snapshot], object]] = []
+
+    def each_look(self, draw: Callable[[Snapshot], object]) -> None:
+        """Call `draw` with each look at the service while the page is open."""
+        self._drawers.append(draw)
+        if self.poller.latest:
+            draw(self.poller.latest)
+
+    def panel(self, template: str) -> Html:
+        """Show a part of the page that is made once for everyone."""
+        shown = html()
+        self.each_look(lambda snapshot: shown.set_content(panel(template, snapshot)))
+        return shown
+
+    def watch(self) -> None:
+        """Follow the service from when the browser connects until the page is gone."""
+        client = ui.context.client
+        ended: list[Callable[[], None]] = []
+
+        def connected() -> None:
+            if not ended:
+                ended.append(self.poller.watch(self._draw))
+
+        client.on_connect(connected)
+        client.on_delete(lambda: [end() for end in ended])
+
+    def _draw(self, snapshot: Snapshot) -> None:
+        for draw in self._drawers:
+            draw(snapshot)
+
+
+def html(content: str = "") -> Html:
+    """Show HTML that this package made: what came from outside is escaped in it."""
+    return ui.html(content, sanitize=False)
+
+
+@contextmanager
+def page(request: Request, path: str, title: str) -> Iterator[Page]:
+    """Build a page around what the block adds to it."""
+    built = Page(request)
+    theme = request.cookies.get(THEME_COOKIE, "auto")
+    ui.add_head_html(rendered("head", theme=theme, root=request.scope["root_path"]))
+    ui.dark_mode({"dark": True, "light": False}.get(theme))
+    ui.page_title(f"{title} · ML-IDS")
+    _header(built, path)
+    with ui.element("main").classes("main").props("id=content"):
+        html(f'<div class="head"><h1>{escape(title)}</h1></div>')
+        yield built
+    built.watch()
+
+
+def _header(built: Page, path: str) -> None:
+    sensor = built.poller.service.settings.sensor_id
+
+    def header(snapshot: Snapshot) -> str:
+        return rendered(
+            "header",
+            pages=PAGES,
+            path=path,
+            sensor=sensor,
+            caller=built.caller,
+            pill=pill_of(snapshot),
+        )
+
+    shown = html().classes("top")
+    shown.props("role=banner")
+    alarm = html().classes("alarm").props('role=alert aria-live="assertive"')
+
+    def draw(snapshot: Snapshot) -> None:
+        shown.set_content(header(snapshot))
+        pill = pill_of(snapshot)
+        alarm.set_content(f"<p>{escape(pill.text)}: {escape(pill.why)}</p>" if pill.tone == "bad" else "")
+
+    built.each_look(draw)
