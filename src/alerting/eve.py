@@ -32,7 +32,7 @@ _COUNTS: Final = {
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _address_text: Final = lru_cache(maxsize=10_000)(address_text)
 _hasher: Final = CommunityID()
-# It tells every step of every hash at INFO, ten lines an alert.
+# It tells seven lines of every hash.
 logging.getLogger("communityid").setLevel(logging.WARNING)
 
 

@@ -51,6 +51,7 @@ class CaptureStream:
     Attributes:
         compression: gzip, zstd or None.
         problem: why the stream ended before its proper end, None when it did not.
+        over_limit: it ended because it gives too much.
     """
 
     def __init__(
@@ -69,6 +70,7 @@ class CaptureStream:
         head = file.peek(4)[:4]
         self.compression = next((name for magic, name in _MAGICS.items() if head.startswith(magic)), None)
         self.problem: str | None = None
+        self.over_limit = False
         self._file = file
         self._max_bytes = max_bytes
         self._max_ratio = max_ratio
@@ -114,6 +116,7 @@ class CaptureStream:
             return 0
         self._given += read
         self.problem = self._limit_passed()
+        self.over_limit = self.problem is not None
         return 0 if self.problem else read
 
     def _limit_passed(self) -> str | None:

@@ -8,7 +8,7 @@ from os import PathLike
 from pathlib import Path
 
 from capture.blocks import BlockReader
-from capture.decompress import CaptureStream
+from capture.decompress import MAX_RATIO, CaptureStream
 from capture.meter import FlowMeter
 from capture.rules import LiveRules
 from capture.status import MeterCounters
@@ -28,6 +28,7 @@ class CaptureFile:
         path: the file.
         size: its bytes.
         problem: why reading stopped before the proper end, None when it did not.
+        over_limit: it stopped because a compressed file gives too much.
     """
 
     def __init__(
@@ -37,8 +38,20 @@ class CaptureFile:
         dialect: str = IMPROVED,
         live_rules: LiveRules | None = None,
         sensor: str = "",
+        name: str | None = None,
+        max_flows: int | None = None,
+        max_ratio: float = MAX_RATIO,
     ) -> None:
         """Name the file; nothing is read yet.
+
+        Args:
+            path: the file.
+            dialect: whose rules measure.
+            live_rules: expiry as on a live interface; None for the dialect's own rules.
+            sensor: name that the tables carry.
+            name: what messages and tables call the file; its path and its name when None.
+            max_flows: as `FlowMeter` takes it.
+            max_ratio: bytes that a byte of a compressed file may give.
 
         Raises:
             OSError: there is no such file.
@@ -46,42 +59,57 @@ class CaptureFile:
         self.path = Path(path)
         self.size = self.path.stat().st_size
         self.problem: str | None = None
+        self.over_limit = False
+        self._name = name or str(self.path)
+        self._max_ratio = max_ratio
         self._live_rules = live_rules
-        self._meter = FlowMeter(dialect, live_rules=live_rules, sensor=sensor, interface=self.path.name)
+        self._meter = FlowMeter(
+            dialect,
+            live_rules=live_rules,
+            max_flows=max_flows,
+            sensor=sensor,
+            interface=name or self.path.name,
+        )
 
     def counters(self) -> MeterCounters:
         """Return the meter's counters."""
         return self._meter.counters()
 
-    def tables(self, progress: Callable[[int], None] | None = None) -> Iterator[FlowTable]:
+    def tables(
+        self, progress: Callable[[int], None] | None = None, *, prompt: bool = False
+    ) -> Iterator[FlowTable]:
         """Meter the file; yield flows in the order they end, the open ones last.
 
         Args:
             progress: called with the bytes of the file read so far, once a block.
+            prompt: yield what has ended after each block, however little; else in tables of some thousand.
 
         Raises:
             OSError: the file cannot be read.
             ValueError: it is not a pcap or pcapng capture, nor a compressed one.
         """
         with self.path.open("rb") as file:
-            stream = CaptureStream(file)
+            stream = CaptureStream(file, max_ratio=self._max_ratio)
             reader = self._reader(stream)
             for block, index, count in reader:
                 yield from self._meter.feed(block, index, count)
                 if self._live_rules is not None:
                     yield from self._meter.expire(int(index.ts[count - 1]) - CLOCK_SLACK_US)
+                if prompt:
+                    yield from self._meter.drain()
                 if progress is not None:
                     progress(stream.bytes_taken)
-            self.problem = f"{self.path}: {stream.problem}" if stream.problem else reader.problem
+            self.problem = f"{self._name}: {stream.problem}" if stream.problem else reader.problem
+            self.over_limit = stream.over_limit
         yield from self._meter.flush()
 
     def _reader(self, stream: CaptureStream) -> BlockReader:
         try:
-            return BlockReader(stream, str(self.path))
+            return BlockReader(stream, self._name)
         except ValueError as error:
             if stream.problem is None:
                 raise
-            raise ValueError(f"{self.path}: {stream.problem}") from error
+            raise ValueError(f"{self._name}: {stream.problem}") from error
 
 
 def read_capture(

@@ -99,6 +99,7 @@ class Health(BaseModel):
     events: dict[str, Any] = Field(
         description="what is the case with the sensor itself, and the messages told of it"
     )
+    uploads: dict[str, Any] = Field(description="captures that were sent, and what their analyses found")
     resident_bytes: int = Field(
         description="resident set of the process, with each interface's ring_bytes and the used part of its "
         "table_bytes"

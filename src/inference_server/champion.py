@@ -11,6 +11,7 @@ from detection.scorer import ModelUnavailableError, Scorer
 from detection.watcher import ModelWatcher
 from inference_server.operating_threshold import threshold_in_force
 from inference_server.settings import Settings, export_library_variables
+from inference_server.uploads.uploads import Uploads
 
 
 def configured_champion(settings: Settings) -> Scorer:
@@ -74,3 +75,9 @@ def configured_watcher(
         on_challenger=on_challenger,
         poll_seconds=settings.model_poll_seconds,
     )
+
+
+def configured_uploads(settings: Settings, scorer: Callable[[], Scorer | None]) -> Uploads:
+    """Return who takes captures; `scorer` returns the model that serves."""
+    registry = configured_registry(settings)
+    return Uploads(settings, scorer, registry.name, str(parse_model_uri(settings.mlflow_model_name)))

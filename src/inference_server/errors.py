@@ -3,17 +3,20 @@
 RequestError
 ├── UnauthorizedError       401
 ├── ForbiddenError          403
+├── NotFoundError           404
+├── SlowBodyError           408
 ├── BodyTooLargeError       413
 ├── UnprocessableError      422
 ├── ModelNotAvailableError  503
-└── BusyError               503, with Retry-After
+├── BusyError               503, with Retry-After
+└── StorageFullError        507
 """
 
 from __future__ import annotations
 
 import logging
 import uuid
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from fastapi import FastAPI
 from starlette.requests import Request
@@ -21,6 +24,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from inference_server.responses import OrjsonResponse
 
+NOT_YET: Final = "Model not available"
 logger = logging.getLogger(__name__)
 
 
@@ -48,6 +52,18 @@ class ForbiddenError(RequestError):
     status = 403
 
 
+class NotFoundError(RequestError):
+    """What a path names is not there."""
+
+    status = 404
+
+
+class SlowBodyError(RequestError):
+    """A body that does not come to its end."""
+
+    status = 408
+
+
 class BodyTooLargeError(RequestError):
     """More bytes than a request may have."""
 
@@ -71,6 +87,12 @@ class BusyError(RequestError):
 
     status = 503
     headers: ClassVar = {"Retry-After": "1"}
+
+
+class StorageFullError(RequestError):
+    """The disk has no room for what was sent."""
+
+    status = 507
 
 
 def install_errors(app: FastAPI) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any
 
 from alerting.event import EventsStatus
 from alerting.outbox.status import OutboxStatus
@@ -14,10 +14,9 @@ from detection.drift import DRIFTING_SHARE, ENOUGH_FLOWS, SHIFTED_PSI, DriftStat
 from detection.shadow import ShadowStatus
 from flows.dialects import PYTHON
 from inference_server.alerts import AlertsStatus
+from inference_server.errors import NOT_YET
 from inference_server.live_capture import CaptureStatus
 from inference_server.status import ServiceStatus, log_files
-
-NOT_YET: Final = "Model not available"
 
 
 def degraded_reasons(status: ServiceStatus, silence_seconds: float) -> list[str]:
@@ -41,6 +40,7 @@ def degraded_reasons(status: ServiceStatus, silence_seconds: float) -> list[str]
         "outbox": status.alerts.outbox.running,
         "housekeeping": status.housekeeping_running,
         "events": status.events.running,
+        "uploads": status.uploads.running,
         **{f"benign-{stream.transport}": stream.running for stream in status.benign},
     }
     reasons += [f"the {name} thread is dead" for name, running in threads.items() if not running]
@@ -165,6 +165,7 @@ def health_body(status: ServiceStatus, silence_seconds: float) -> dict[str, Any]
         "stores": list(status.stores),
         "benign": list(status.benign),
         "events": _events(status.events),
+        "uploads": asdict(status.uploads),
         "resident_bytes": status.resident_bytes,
     }
 

@@ -9,6 +9,7 @@ from importlib.metadata import metadata
 
 from fastapi import FastAPI
 
+from inference_server.capture_routes import router as capture_router
 from inference_server.dashboard.mount import PATH as DASHBOARD
 from inference_server.dashboard.mount import Dashboard
 from inference_server.errors import install_errors
@@ -47,6 +48,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(ScoringRoutes)
     install_errors(app)
     app.include_router(scoring_router)
+    app.include_router(capture_router)
     app.include_router(router)
     app.mount(DASHBOARD, dashboard, name="dashboard")
     return app

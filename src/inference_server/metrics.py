@@ -21,6 +21,7 @@ from detection.shadow import ShadowStatus
 from detection.worker_counters import WorkerCounters
 from flows.verdicts import BENIGN, INSUFFICIENT
 from inference_server.status import ServiceStatus, log_files
+from inference_server.uploads.samples import upload_samples
 
 PREFIX: Final = "mlids_"
 LATENCY_BUCKETS: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
@@ -83,6 +84,8 @@ COUNTERS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "archive_flows_written": ("Captured flows that were archived.", ()),
     "archive_flows_dropped": ("Captured flows that were not.", ("reason",)),
     "archive_files_deleted": ("Files of the archive deleted to keep FLOW_ARCHIVE_GB.", ()),
+    "uploads": ("Captures that were sent, by what became of them.", ("state",)),
+    "upload_flows": ("Flows of them that were judged.", ("result",)),
     "model_load_failures": ("Checks of the registry, and versions of the model, that failed.", ()),
     "thread_restarts": ("How often a thread was started again after a failure.", ("thread",)),
 }
@@ -124,6 +127,7 @@ GAUGES: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "model_loaded": ("1 when a model serves.", ()),
     "model_from_cache": ("1 when the registry has not confirmed the model that serves.", ()),
     "model_checked_timestamp_seconds": ("Unix time of the last check of the registry that was well.", ()),
+    "uploads_active": ("Captures that are received, wait or are analysed.", ()),
     "drift_share": ("Share of features whose population stability index is above 0.25.", ()),
     "feature_psi": ("Population stability index of the last hour's captured flows.", ("feature",)),
     "resident_bytes": ("Resident set of the process, rings and flow tables included.", ()),
@@ -210,6 +214,7 @@ def _samples(status: ServiceStatus) -> Iterable[Sample]:
         yield "store_bytes", (store.name,), store.bytes
         yield "store_limit_bytes", (store.name,), store.limit_bytes
         yield "store_files_expired", (store.name,), store.expired
+    yield from upload_samples(status.uploads)
     yield "thread_running", ("housekeeping",), float(status.housekeeping_running)
     yield "resident_bytes", (), status.resident_bytes
     yield "thread_restarts", ("scoring",), status.scoring.restarts

@@ -20,8 +20,7 @@ from flows.records import FeatureError, ParsedRecords, table_from_rows
 from flows.table import FlowTable
 from flows.verdict_record import verdict_records
 from flows.verdicts import Verdicts
-from inference_server.errors import BusyError, ModelNotAvailableError, UnprocessableError
-from inference_server.health import NOT_YET
+from inference_server.errors import NOT_YET, BusyError, ModelNotAvailableError, UnprocessableError
 from inference_server.request_body import Body, parse_flows
 
 P = ParamSpec("P")

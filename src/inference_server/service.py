@@ -21,7 +21,7 @@ from inference_server import demo
 from inference_server.alerts import SIDECAR, Alerts
 from inference_server.application_log import ApplicationLog
 from inference_server.auth import KeyCheck
-from inference_server.champion import configured_watcher
+from inference_server.champion import configured_uploads, configured_watcher
 from inference_server.explaining import LatestModels
 from inference_server.health import health_body, missing_for_ready
 from inference_server.kernels import Kernels
@@ -76,7 +76,8 @@ class Service:
         self.demo = demo.Demo(settings, self.worker)
         self.kernels = Kernels()
         self.report = MinuteReport(self.status)
-        stores = tuple(configured_stores(settings, self.alerts.evidence))
+        self.uploads = configured_uploads(settings, lambda: self.worker.scorer)
+        stores = tuple(configured_stores(settings, self.alerts.evidence, self.uploads))
         self.housekeeping = Housekeeping(stores, settings.keep_days)
         self.events = OperationalEvents(
             self.status,
@@ -105,6 +106,7 @@ class Service:
         self.kernels.then(self._start_kernels_callers)
         self.threshold.start()
         self.report.start()
+        self.uploads.start()
         self.housekeeping.start()
         self.events.start()
 
@@ -120,6 +122,7 @@ class Service:
         self.threshold.stop()
         self.demo.stop()
         self.report.stop()
+        self.uploads.stop()
         self.housekeeping.stop()
         self.events.stop()
         self.capture.stop(seconds / 2)
@@ -152,6 +155,7 @@ class Service:
             resident_bytes=resident_bytes(),
             stores=self.housekeeping.status(),
             housekeeping_running=self.housekeeping.running,
+            uploads=self.uploads.status(),
         )
 
     def health(self) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from detection.mlflow_client import embedded_uri
 from detection.model_uri import parse_model_uri
 from inference_server.api_keys import parse_api_keys
 from inference_server.publishing_settings import PublishingSettings
+from inference_server.request_settings import RequestSettings
 from inference_server.secret_files import SecretFiles, from_files, variables_with
 
 Names = Annotated[tuple[str, ...], NoDecode]
@@ -37,7 +38,7 @@ LIBRARY_SECRETS = (
 )
 
 
-class Settings(PublishingSettings):
+class Settings(RequestSettings, PublishingSettings):
     """Each field is the environment variable of its name in capitals; an empty value means unset."""
 
     model_config = SettingsConfigDict(
@@ -298,6 +299,11 @@ class Settings(PublishingSettings):
     def flows_dir(self) -> Path:
         """Where scored flows are archived."""
         return self.state_dir / "flows"
+
+    @property
+    def uploads_dir(self) -> Path:
+        """Where uploaded captures and their verdicts are."""
+        return self.state_dir / "uploads"
 
     @property
     def outbox_file(self) -> Path:

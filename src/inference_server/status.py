@@ -18,6 +18,7 @@ from detection.worker_counters import WorkerCounters
 from inference_server.alerts import AlertsStatus
 from inference_server.live_capture import CaptureStatus
 from inference_server.operating_threshold import ThresholdInForce
+from inference_server.uploads.status import UploadsStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,7 @@ class ServiceStatus:
         resident_bytes: resident set of the process.
         stores: what is on disk.
         housekeeping_running: the thread that looks at it is alive.
+        uploads: captures that were sent, and their analyses.
     """
 
     scorer: Scorer | None
@@ -61,6 +63,7 @@ class ServiceStatus:
     resident_bytes: int
     stores: tuple[StoreStatus, ...]
     housekeeping_running: bool
+    uploads: UploadsStatus
 
 
 def log_files(status: ServiceStatus) -> tuple[LineFileStatus, ...]:

@@ -15,6 +15,7 @@ from alerting.rotating_file import FILES, rotated_files
 from flows.archive import SUFFIX
 from inference_server import application_log
 from inference_server.settings import Settings
+from inference_server.uploads.uploads import Uploads
 
 MEGABYTE: Final = 1_000_000
 LOGS: Final = (
@@ -43,12 +44,15 @@ def log_limits(settings: Settings) -> LogLimits:
     )
 
 
-def configured_stores(settings: Settings, evidence: EvidenceFiles | None) -> Iterator[Store]:
-    """Yield every store; `evidence` is the owner of that one, None where none is written."""
+def configured_stores(
+    settings: Settings, evidence: EvidenceFiles | None, uploads: Uploads
+) -> Iterator[Store]:
+    """Yield every store; `evidence` and `uploads` own theirs, no evidence is written where that is None."""
     for name in LOGS:
         yield Store(name, partial(rotated_files, settings.log_dir / name), settings.log_max_mb * MEGABYTE)
     if evidence:
         yield Store("evidence", evidence.files, settings.evidence_disk_mb * MEGABYTE, evidence.forget)
+    yield Store("uploads", uploads.files, settings.uploads_disk_mb * MEGABYTE, uploads.expire)
     archive = int(settings.flow_archive_gb * 1000 * MEGABYTE)
     # FLOW_ARCHIVE_GB=0 leaves what is there to whoever put it there.
     yield Store("flows", partial(_flow_files, settings.flows_dir), archive, unlink if archive else None)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 
 import numpy as np
@@ -125,6 +126,12 @@ def test_icmp_has_a_type_and_no_ports():
     assert (made["proto"], made["icmp_type"], made["icmp_code"]) == ("ICMP", 8, 0)
     assert "src_port" not in made
     assert "dest_port" not in made
+
+
+def test_nothing_is_logged_of_an_alert(caplog):
+    with caplog.at_level(logging.INFO):
+        assert eve_record(one_alert())["community_id"]
+    assert caplog.records == []
 
 
 def test_a_closed_alert_says_why():

@@ -25,6 +25,7 @@ from inference_server.alerts import AlertsStatus
 from inference_server.live_capture import CaptureStatus
 from inference_server.operating_threshold import ThresholdInForce
 from inference_server.status import ServiceStatus
+from inference_server.uploads.status import UploadsStatus
 
 COUNTERS = MeterCounters(
     packets=100,
@@ -202,5 +203,8 @@ def make_status(scorer: Any, **changes: Any) -> ServiceStatus:
         resident_bytes=300_000_000,
         stores=(StoreStatus("alerts.json", files=2, bytes=900, limit_bytes=1000, expired=3, error=None),),
         housekeeping_running=True,
+        uploads=UploadsStatus(
+            received=3, done=1, failed=1, deleted=0, flows=700, attacks=70, active=1, running=True
+        ),
     )
     return replace(well, **changes)

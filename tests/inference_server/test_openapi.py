@@ -19,6 +19,7 @@ def test_routes() -> None:
     assert set(create_app().openapi()["paths"]) == {
         *("/", "/health", "/ready", "/metrics", "/predict"),
         *("/invocations", "/ping", "/api/predictions"),
+        *("/api/captures", "/api/captures/{upload_id}", "/api/captures/{upload_id}/verdicts"),
     }
 
 

@@ -1,0 +1,37 @@
+"""The settings of what requests may bring beside single flows: captures and streams of them."""
+
+from __future__ import annotations
+
+from pydantic import Field
+from pydantic_settings import BaseSettings
+
+
+class RequestSettings(BaseSettings):
+    """A part of `Settings`."""
+
+    upload_max_mb: int = Field(
+        1024, ge=1, description="megabytes of one capture that `POST /api/captures` takes, at least 1"
+    )
+    upload_max_ratio: float = Field(
+        250.0,
+        ge=1,
+        description="bytes that a byte of a compressed capture may give once it gave 67 MB, at least 1",
+    )
+    upload_max_seconds: float = Field(
+        900.0,
+        gt=0,
+        description="seconds that receiving an uploaded capture may take, and as many that analysing it may, "
+        "more than 0",
+    )
+    uploads_waiting: int = Field(
+        8,
+        ge=1,
+        description="uploaded captures that may be received or wait at once, at least 1; one is analysed at "
+        "a time",
+    )
+    uploads_disk_mb: int = Field(
+        4096,
+        ge=1,
+        description="megabytes of uploaded captures and their verdicts in `<STATE_DIR>/uploads`, at least 1; "
+        "the oldest finished ones are deleted",
+    )
