@@ -124,8 +124,13 @@ class EvidenceFiles:
 
     def name(self, alert_id: str) -> str | None:
         """Return the name of an alert's file, None when there is none."""
+        path = self.find(alert_id)
+        return path.name if path else None
+
+    def find(self, alert_id: str) -> Path | None:
+        """Return an alert's file, None when there is none; the id is one that an alert has."""
         path = self._path(alert_id)
-        return path.name if path.exists() else None
+        return path if path.exists() else None
 
     def files(self) -> list[Path]:
         """Return the files that are kept, the oldest first."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import socket
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
@@ -11,23 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from flows.addresses import MAPPED_PREFIX
+from flows.addresses import MAPPED_PREFIX, Network, parse_network
 from flows.labels import find_label
 from flows.table import FlowTable
 
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _MAPPED: Final = np.frombuffer(MAPPED_PREFIX, np.uint8)
 
 
 def _listed(value: Any) -> Any:
     return value if isinstance(value, list) else [value]
-
-
-def _network(value: Any) -> Network:
-    try:
-        return ipaddress.ip_network(str(value))
-    except ValueError as error:
-        raise ValueError(f"{error}; write an address or a network such as 10.0.0.0/8") from None
 
 
 def _protocol(value: Any) -> int:
@@ -50,7 +41,9 @@ def _class_code(value: Any) -> int:
 
 
 Networks = Annotated[
-    tuple[Annotated[Network, BeforeValidator(_network)], ...], Field(min_length=1), BeforeValidator(_listed)
+    tuple[Annotated[Network, BeforeValidator(parse_network)], ...],
+    Field(min_length=1),
+    BeforeValidator(_listed),
 ]
 Ports = Annotated[
     tuple[Annotated[int, Field(ge=0, le=65535)], ...], Field(min_length=1), BeforeValidator(_listed)

@@ -11,6 +11,10 @@ from typing import Final
 from alerting.alert_flow import FlowSpan
 from alerting.alert_log import NAME, AlertLog
 from alerting.alert_stream import AlertStatus, AlertStream, Consumer, Explain
+from alerting.book.book import AlertBook
+from alerting.book.status import BookStatus
+from alerting.book.writer import BookLimits
+from alerting.clock import SYSTEM_CLOCK
 from alerting.evidence_files import EvidenceFiles, EvidenceFilesStatus
 from alerting.line_file import LineFileStatus
 from alerting.outbox.outbox import Outbox
@@ -20,7 +24,7 @@ from alerting.policy import AlertPolicy
 from alerting.rules_file import RulesFile
 from alerting.transports.transport import Transport
 from capture.evidence import FiveTuple, Wanted
-from flows.addresses import address_text
+from flows.addresses import Network, address_text
 from inference_server import demo
 from inference_server.settings import Settings
 from inference_server.stores import log_limits
@@ -40,12 +44,14 @@ class AlertsStatus:
         log: alerts.json.
         evidence: what became of the evidence, None where none is wanted.
         outbox: what became of messages.
+        book: what became of them for people to look at.
     """
 
     stream: AlertStatus
     log: LineFileStatus
     evidence: EvidenceFilesStatus | None
     outbox: OutboxStatus
+    book: BookStatus
 
 
 class Alerts:
@@ -54,6 +60,7 @@ class Alerts:
     Attributes:
         stream: takes verdicts.
         outbox: takes messages.
+        book: has every alert for people to look at.
         evidence: None where none is written.
     """
 
@@ -74,13 +81,25 @@ class Alerts:
         """
         self._log = AlertLog(settings.log_dir, **log_limits(settings))
         self.evidence = _evidence(settings, find_packets) if settings.evidence_disk_mb else None
+        self._rules = RulesFile(settings.alert_rules) if settings.alert_rules else None
+        self._own_networks = settings.own_networks
         policy = AlertPolicy(
             aggregated={SIDECAR, demo.SENSOR} if settings.publish_mode == "alert" else (),
             window=settings.alert_window_seconds,
-            rules=RulesFile(settings.alert_rules) if settings.alert_rules else None,
+            rules=self._rules,
         )
         self.outbox = Outbox(settings.outbox_file, transports, limits=_limits(settings))
-        consumers: dict[str, Consumer] = {NAME: self._log.write, "outbox": self.outbox.take}
+        self.book = AlertBook(
+            settings.alerts_file,
+            limits=BookLimits(settings.alerts_max_mb * MEGABYTE, settings.keep_days),
+            evidence=self.evidence.find if self.evidence else lambda _: None,
+            never_blocked=self._never_blocked,
+        )
+        consumers: dict[str, Consumer] = {
+            NAME: self._log.write,
+            "outbox": self.outbox.take,
+            "alert book": self.book.take,
+        }
         if self.evidence:
             consumers["evidence"] = self.evidence.take
         self.stream = AlertStream(
@@ -90,6 +109,7 @@ class Alerts:
     def start(self) -> None:
         """Start the threads."""
         self.outbox.start()
+        self.book.start()
         if self.evidence:
             self.evidence.start()
 
@@ -99,6 +119,7 @@ class Alerts:
         if self.evidence:
             self.evidence.stop(timeout / 2)
         self.outbox.stop(deadline - time.monotonic())
+        self.book.stop(max(0.5, deadline - time.monotonic()))
         self._log.close()
 
     def status(self) -> AlertsStatus:
@@ -108,7 +129,13 @@ class Alerts:
             log=self._log.status(),
             evidence=self.evidence.status() if self.evidence else None,
             outbox=self.outbox.status(),
+            book=self.book.status(),
         )
+
+    def _never_blocked(self) -> list[Network]:
+        """Return our networks, and the sources that rules in force suppress something of."""
+        rules = self._rules.in_force(SYSTEM_CLOCK.wall_us()) if self._rules else []
+        return [*self._own_networks, *(network for rule in rules for network in rule.source or ())]
 
 
 def _limits(settings: Settings) -> Limits:

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
+from alerting.book.status import BookStatus
 from alerting.event import EventsStatus
 from alerting.outbox.status import OutboxStatus
 from capture.dialects import feature_names
@@ -38,6 +39,8 @@ def degraded_reasons(status: ServiceStatus, silence_seconds: float) -> list[str]
         "archive": archive.running or not archive.enabled,
         "evidence": status.alerts.evidence is None or status.alerts.evidence.running,
         "outbox": status.alerts.outbox.running,
+        "alert-book": status.alerts.book.running,
+        "alert-feed": status.alerts.book.live.running,
         "housekeeping": status.housekeeping_running,
         "events": status.events.running,
         "uploads": status.uploads.running,
@@ -50,13 +53,20 @@ def degraded_reasons(status: ServiceStatus, silence_seconds: float) -> list[str]
     evidence = status.alerts.evidence
     if evidence and evidence.error:
         reasons.append(f"evidence: {evidence.failed} files not written: {evidence.error}")
-    reasons += _outbox_reasons(status.alerts.outbox)
+    reasons += _outbox_reasons(status.alerts.outbox) + _book_reasons(status.alerts.book)
     reasons += [f"{each.name}: old files stay: {each.error}" for each in status.stores if each.error]
     files = log_files(status)
     reasons += [f"{file.name}: {file.lost} lines lost: {file.error}" for file in files if file.error]
     if archive.error:
         reasons.append(f"flow archive: {sum(archive.dropped.values())} flows lost: {archive.error}")
     return reasons
+
+
+def _book_reasons(book: BookStatus) -> list[str]:
+    reasons = [f"alert book: {book.waiting} messages wait in memory: {book.error}"] if book.error else []
+    if lost := sum(book.lost.values()):
+        reasons.append(f"alert book: {lost} messages are not in it, they are in alerts.json and the outbox")
+    return reasons + [f"alert book: {note}" for note in book.notes]
 
 
 def _outbox_reasons(outbox: OutboxStatus) -> list[str]:
@@ -253,4 +263,5 @@ def _alerts(alerts: AlertsStatus) -> dict[str, Any]:
         "rules": alerts.stream.rules,
         "evidence": alerts.evidence,
         "outbox": alerts.outbox,
+        "book": alerts.book,
     }

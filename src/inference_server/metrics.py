@@ -9,17 +9,13 @@ from prometheus_client import CollectorRegistry, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from alerting.alert_stream import AlertStatus
-from alerting.benign_stream import BenignStatus
-from alerting.event import EventsStatus
-from alerting.evidence_files import EvidenceFilesStatus
 from alerting.flow_archive import FlowArchiveStatus
-from alerting.outbox.status import OutboxStatus
 from alerting.sink import SinkStatus
 from capture.status import InterfaceStatus
 from detection.shadow import ShadowStatus
 from detection.worker_counters import WorkerCounters
 from flows.verdicts import BENIGN, INSUFFICIENT
+from inference_server.alert_metrics import Sample, alert_samples
 from inference_server.status import ServiceStatus, log_files
 from inference_server.uploads.samples import upload_samples
 
@@ -64,6 +60,17 @@ COUNTERS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "outbox_committed": ("Messages committed to disk.", ()),
     "outbox_lost": ("Messages that were not committed.", ("reason",)),
     "outbox_deleted": ("Messages deleted from the outbox, delivered or the oldest.", ()),
+    "book_messages": (
+        "Messages that came to the alert book; those committed, lost and waiting add up to it.", ()),
+    "book_committed": ("Messages that are in the alert book.", ()),
+    "book_lost": ("Messages that are not: the disk is too slow, or cannot be written.", ("reason",)),
+    "book_deleted": ("Alerts and labels deleted because of KEEP_DAYS or ALERTS_MAX_MB.", ()),
+    "live_subscriptions": ("Subscriptions to live alerts.", ()),
+    "live_refused": ("Subscriptions refused because there were too many.", ()),
+    "live_dropped": ("Subscribers dropped because they were too slow.", ()),
+    "live_messages": ("Messages handed to subscribers, one each.", ()),
+    "live_alerts_skipped": ("Alerts that messages to subscribers left out because they were too many.", ()),
+    "live_failures": ("Looks at the alert book for subscribers that failed.", ()),
     "transport_messages": (
         "Messages committed for a transport; delivered, pending and dead ones add up to it.", ("transport",)),
     "transport_delivered": ("Messages it delivered.", ("transport",)),
@@ -113,6 +120,14 @@ GAUGES: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "outbox_kept": ("Messages in the outbox.", ()),
     "outbox_bytes": ("What they take on disk.", ()),
     "outbox_limit_bytes": ("How much they may take before the oldest are deleted.", ()),
+    "book_waiting": ("Messages of alerts in memory that wait to be committed to the alert book.", ()),
+    "book_waiting_capacity": ("How many may wait before messages are lost.", ()),
+    "book_alerts": ("Alerts in the alert book.", ()),
+    "book_labels": ("Labelled flows in it.", ()),
+    "book_bytes": ("What it takes on disk.", ()),
+    "book_limit_bytes": ("How much it may take before the oldest alerts are deleted.", ()),
+    "live_subscribers": ("Subscribers of live alerts, dashboards' own subscription included.", ()),
+    "live_subscribers_capacity": ("How many there may be.", ()),
     "transport_pending": ("Messages a transport is still to deliver.", ("transport",)),
     "transport_dead": ("Messages given up, deleted ones included.", ("transport",)),
     "transport_oldest_seconds": ("How long its oldest pending message has been waiting.", ("transport",)),
@@ -137,7 +152,6 @@ GAUGES: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
 LATENCY: Final = ("prediction_latency_seconds", "Time from a request's body to its verdicts.")
 MODEL: Final = ("model", "The model that serves.")
 CHALLENGER: Final = ("challenger", "The model of the alias challenger.")
-Sample = tuple[str, tuple[str, ...], float]
 
 
 class Metrics:
@@ -198,13 +212,7 @@ def _samples(status: ServiceStatus) -> Iterable[Sample]:
         yield from _shadow_samples(status.shadow)
     yield from _model_samples(status)
     yield from _sink_samples(status.sink)
-    yield from _alert_samples(status.alerts.stream)
-    if status.alerts.evidence:
-        yield from _evidence_samples(status.alerts.evidence)
-    yield from _outbox_samples(status.alerts.outbox)
-    for stream in status.benign:
-        yield from _benign_samples(stream)
-    yield from _event_samples(status.events)
+    yield from alert_samples(status)
     for file in log_files(status):
         yield "log_lines_written", (file.name,), file.written
         yield "log_lines_lost", (file.name,), file.lost
@@ -259,81 +267,6 @@ def _archive_samples(archive: FlowArchiveStatus) -> Iterable[Sample]:
     yield "archive_bytes", (), archive.contents.bytes
     yield "thread_restarts", ("archive",), archive.restarts
     yield "thread_running", ("archive",), float(archive.running)
-
-
-def _alert_samples(status: AlertStatus) -> Iterable[Sample]:
-    policy = status.policy
-    yield "attacks_aggregated", (), policy.aggregated
-    for rule, verdicts in policy.suppressed.items():
-        yield "attacks_suppressed", (rule,), verdicts
-    yield "alerts", ("opened",), policy.opened
-    yield "alerts", ("closed",), sum(policy.closed.values())
-    for reason, alerts in policy.closed.items():
-        yield "alerts_closed", (reason,), alerts
-    yield "alerts_open", (), policy.open
-    yield "alerts_open_capacity", (), policy.capacity
-    yield "alert_messages", (), policy.messages
-    for consumer, messages in status.failed.items():
-        yield "alert_messages_failed", (consumer,), messages
-    for outcome, explanations in status.explained.items():
-        yield "alert_explanations", (outcome,), explanations
-    if status.rules:
-        yield "alert_rules_current", (), float(status.rules.error is None)
-
-
-def _outbox_samples(outbox: OutboxStatus) -> Iterable[Sample]:
-    yield "outbox_messages", (), outbox.offered
-    yield "outbox_committed", (), outbox.committed
-    for reason, messages in outbox.lost.items():
-        yield "outbox_lost", (reason,), messages
-    yield "outbox_deleted", (), outbox.deleted
-    yield "outbox_waiting", (), outbox.waiting
-    yield "outbox_waiting_bytes", (), outbox.waiting_bytes
-    yield "outbox_waiting_capacity_bytes", (), outbox.capacity_bytes
-    yield "outbox_kept", (), outbox.messages
-    yield "outbox_bytes", (), outbox.bytes
-    yield "outbox_limit_bytes", (), outbox.limit_bytes
-    yield "thread_restarts", ("outbox",), outbox.restarts
-    yield "thread_running", ("outbox",), float(outbox.running)
-    for each in outbox.transports:
-        transport = (each.name,)
-        yield "transport_messages", transport, each.committed
-        yield "transport_delivered", transport, each.delivered
-        yield "transport_failures", transport, each.failures
-        yield "transport_pending", transport, each.pending
-        yield "transport_dead", transport, each.dead
-        yield "transport_oldest_seconds", transport, each.oldest_seconds
-        if each.configured:
-            yield "thread_restarts", (f"publisher-{each.name}",), each.restarts
-            yield "thread_running", (f"publisher-{each.name}",), float(each.running)
-
-
-def _benign_samples(stream: BenignStatus) -> Iterable[Sample]:
-    transport = (stream.transport,)
-    yield "benign_flows_offered", transport, stream.offered
-    yield "benign_flows_published", transport, stream.published
-    for reason, flows in stream.dropped.items():
-        yield "benign_flows_dropped", (*transport, reason), flows
-    yield "benign_flows_waiting", transport, stream.waiting
-    yield "thread_running", (f"benign-{stream.transport}",), float(stream.running)
-
-
-def _event_samples(events: EventsStatus) -> Iterable[Sample]:
-    for labels, messages in events.told.items():
-        yield "operational_events", labels, messages
-    yield "thread_running", ("events",), float(events.running)
-
-
-def _evidence_samples(evidence: EvidenceFilesStatus) -> Iterable[Sample]:
-    yield "evidence_files_written", (), evidence.written
-    yield "evidence_files_missing", ("no packets kept",), evidence.no_packets
-    yield "evidence_files_missing", ("failed",), evidence.failed
-    for reason, alerts in evidence.skipped.items():
-        yield "evidence_files_missing", (reason,), alerts
-    yield "evidence_files_deleted", (), evidence.deleted
-    yield "evidence_files", (), evidence.files
-    yield "evidence_files_bytes", (), evidence.bytes
-    yield "thread_running", ("evidence",), float(evidence.running)
 
 
 def _scoring_samples(counters: WorkerCounters) -> Iterable[Sample]:

@@ -62,6 +62,7 @@ class Service:
             lambda wanted, path: self.capture.evidence(wanted, path),
             configured_transports(settings),
         )
+        self.alert_book = self.alerts.book
         log = PredictionLog(
             settings.log_dir, negatives=settings.log_negative_predictions, **log_limits(settings)
         )

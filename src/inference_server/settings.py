@@ -17,6 +17,7 @@ from capture.options import LIVE_FLOWS
 from capture.rules import LiveRules
 from detection.mlflow_client import embedded_uri
 from detection.model_uri import parse_model_uri
+from inference_server.alert_settings import AlertSettings
 from inference_server.api_keys import parse_api_keys
 from inference_server.publishing_settings import PublishingSettings
 from inference_server.request_settings import RequestSettings
@@ -38,7 +39,7 @@ LIBRARY_SECRETS = (
 )
 
 
-class Settings(RequestSettings, PublishingSettings):
+class Settings(RequestSettings, AlertSettings, PublishingSettings):
     """Each field is the environment variable of its name in capitals; an empty value means unset."""
 
     model_config = SettingsConfigDict(
@@ -179,40 +180,6 @@ class Settings(RequestSettings, PublishingSettings):
         le=120,
         description="seconds a closed live TCP flow waits for late packets, more than 0, at most 120",
     )
-    publish_mode: Literal["alert", "flow"] = Field(
-        "alert",
-        description="`alert` makes one alert of what a source does in ALERT_WINDOW_SECONDS, a class; `flow` "
-        "one of every captured attack flow; those of requests are always alerts of their own",
-    )
-    alert_window_seconds: float = Field(
-        300.0, ge=1, le=86_400, description="seconds until an alert is closed with its count, 1 to 86400"
-    )
-    alert_rules: Path | None = Field(
-        None,
-        description="YAML file of rules that suppress alerts, see [alerts.md](alerts.md); read again when it "
-        "changes; unset: every attack raises an alert",
-    )
-    evidence_disk_mb: int = Field(
-        512,
-        ge=0,
-        description="megabytes in LOG_DIR/evidence, where the first packets of alerts are kept; the oldest "
-        "are deleted; 0: none are written",
-    )
-    outbox_max_mb: int = Field(
-        512,
-        ge=1,
-        description="megabytes of messages in `<STATE_DIR>/outbox.db`, at least 1; when full, the oldest "
-        "that are delivered go first, then the oldest of all",
-    )
-    outbox_dead_after_hours: float = Field(
-        72.0,
-        gt=0,
-        description="hours the service tries to deliver a message, more than 0; it is dead then, until "
-        "`ml-ids outbox retry`",
-    )
-    outbox_keep_hours: float = Field(
-        24.0, ge=0, description="hours that delivered messages stay in the outbox, at least 0"
-    )
     sensor_id: str = Field(
         default_factory=socket.gethostname,
         description="this sensor's name in every verdict; unset: host name",
@@ -309,6 +276,11 @@ class Settings(RequestSettings, PublishingSettings):
     def outbox_file(self) -> Path:
         """Where messages are until they are delivered."""
         return self.state_dir / "outbox.db"
+
+    @property
+    def alerts_file(self) -> Path:
+        """Where alerts are for people to look at."""
+        return self.state_dir / "alerts.db"
 
     @property
     def tracking_uri(self) -> str:

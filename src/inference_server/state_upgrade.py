@@ -11,8 +11,10 @@ from typing import Final
 
 from sqlalchemy.exc import DBAPIError
 
-from alerting.outbox.database import back_up, open_current, open_engine
-from alerting.outbox.schema import LATEST, revision
+from alerting.book.tables import SCHEMA as BOOK
+from alerting.database.file import back_up, open_current, open_engine
+from alerting.database.schema import Schema, revision
+from alerting.outbox.tables import SCHEMA as OUTBOX
 from detection.mlflow_schema import found_revision, is_outdated, sqlite_file, upgrade
 from inference_server.settings import Settings
 
@@ -33,7 +35,8 @@ def upgrade_state(settings: Settings) -> Iterator[str]:
     copy = _copied(settings.state_dir)
     yield f"copied the databases and files of {settings.state_dir} to {copy}"
     yield _registry(settings)
-    yield _outbox(settings.outbox_file)
+    yield _database(settings.outbox_file, OUTBOX)
+    yield _database(settings.alerts_file, BOOK)
 
 
 def _copied(state_dir: Path) -> Path:
@@ -66,17 +69,17 @@ def _registry(settings: Settings) -> str:
     return f"{file.name}: MLflow's tables migrated from {before} to {found_revision(file)}"
 
 
-def _outbox(file: Path) -> str:
+def _database(file: Path, schema: Schema) -> str:
     if not file.exists():
         return f"{file.name} does not exist: the service makes it"
     try:
         engine = open_engine(file)
         with engine.connect() as connection:
-            current = revision(connection) == LATEST
+            current = revision(connection) == schema.latest
         engine.dispose()
         if current:
             return f"{file.name} is as this version wants it"
-        engine, said = open_current(file)
+        engine, said = open_current(file, schema)
         engine.dispose()
     except DBAPIError as error:
         return f"{file.name} cannot be used ({error.orig}): the service sets it aside when it starts"

@@ -56,8 +56,11 @@ def configured_stores(
     archive = int(settings.flow_archive_gb * 1000 * MEGABYTE)
     # FLOW_ARCHIVE_GB=0 leaves what is there to whoever put it there.
     yield Store("flows", partial(_flow_files, settings.flows_dir), archive, unlink if archive else None)
-    outbox, megabytes = settings.outbox_file, settings.outbox_max_mb
-    yield Store("outbox", lambda: outbox.parent.glob(f"{outbox.name}*"), megabytes * MEGABYTE, None)
+    for name, file, megabytes in (
+        ("outbox", settings.outbox_file, settings.outbox_max_mb),
+        ("alert book", settings.alerts_file, settings.alerts_max_mb),
+    ):
+        yield Store(name, partial(file.parent.glob, f"{file.name}*"), megabytes * MEGABYTE, None)
 
 
 def _flow_files(directory: Path) -> Iterator[Path]:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from sqlalchemy import func, select
 
+from alerting.database.file import open_engine
 from alerting.message import Message
-from alerting.outbox.database import open_engine
 from alerting.outbox.outbox import Outbox
 from alerting.outbox.status import OutboxStatus
 from alerting.outbox.store import Kept

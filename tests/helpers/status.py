@@ -7,6 +7,7 @@ from typing import Any
 
 from alerting.alert_stream import AlertStatus
 from alerting.benign_stream import BenignStatus
+from alerting.book.status import BookStatus, LiveStatus
 from alerting.event import EventsStatus
 from alerting.evidence_files import EvidenceFilesStatus
 from alerting.flow_archive import FlowArchiveStatus
@@ -148,6 +149,34 @@ OUTBOX = OutboxStatus(
     ),
 )
 
+BOOK = BookStatus(
+    running=True,
+    restarts=0,
+    offered=9,
+    committed=6,
+    waiting=1,
+    capacity=100,
+    lost={"queue full": 0},
+    alerts=4,
+    labels=1,
+    bytes=9000,
+    limit_bytes=100_000,
+    deleted=3,
+    error=None,
+    notes=(),
+    live=LiveStatus(
+        running=True,
+        subscribers=2,
+        capacity=500,
+        subscribed=5,
+        refused=1,
+        dropped=1,
+        batches=20,
+        skipped=7,
+        failures=0,
+    ),
+)
+
 BENIGN = BenignStatus(
     transport="sns",
     running=True,
@@ -178,6 +207,7 @@ ALERTS = AlertsStatus(
     log=LineFileStatus("alerts.json", 5, 0, None),
     evidence=EVIDENCE,
     outbox=OUTBOX,
+    book=BOOK,
 )
 
 

@@ -10,6 +10,8 @@ import numpy as np
 
 from alerting.alert_log import AlertLog
 from alerting.alert_stream import AlertStream
+from alerting.book.book import AlertBook
+from alerting.book.writer import BookLimits
 from alerting.evidence_files import EvidenceFiles
 from alerting.flow_archive import FlowArchive
 from alerting.housekeeping import DAY_SECONDS, Housekeeping
@@ -52,6 +54,7 @@ def test_a_month_of_traffic_leaves_disk_and_memory_flat(tmp_path: Path) -> None:
         keep_days=7,
         flow_archive_gb=0.002,
         outbox_max_mb=4,
+        alerts_max_mb=2,
         evidence_disk_mb=1,
     )
     hand = HandClock()
@@ -67,9 +70,12 @@ def test_a_month_of_traffic_leaves_disk_and_memory_flat(tmp_path: Path) -> None:
     outbox = Outbox(
         settings.outbox_file, [transport], limits=Limits(max_bytes=4 * MEGABYTE), clock=hand.clock
     )
+    book = AlertBook(
+        settings.alerts_file, limits=BookLimits(2 * MEGABYTE, settings.keep_days), clock=hand.clock
+    )
     stream = AlertStream(
         AlertPolicy(aggregated={"sidecar"}, clock=hand.clock),
-        {"alerts.json": log.write, "evidence": evidence.take, "outbox": outbox.take},
+        {"alerts.json": log.write, "evidence": evidence.take, "outbox": outbox.take, "book": book.take},
         clock=hand.clock,
     )
     sink = Sink(PredictionLog(settings.log_dir, negatives=True, **log_limits(settings)), stream)
@@ -78,7 +84,7 @@ def test_a_month_of_traffic_leaves_disk_and_memory_flat(tmp_path: Path) -> None:
         tuple(configured_stores(settings, evidence, configured_uploads(settings, lambda: None))),
         settings.keep_days,
     )
-    for part in (evidence, outbox, sink, archive):
+    for part in (evidence, outbox, book, sink, archive):
         part.start()
     random = np.random.default_rng(5)
     disk, memory = [], []
@@ -90,6 +96,7 @@ def test_a_month_of_traffic_leaves_disk_and_memory_flat(tmp_path: Path) -> None:
             sink.put(*attacks(sources[:20]), "api")
             archive.put(*batch)
             wait_until(lambda: not sink.status().queued and not outbox.status().waiting)
+            wait_until(lambda: not book.status().waiting)
             hand.pass_(DAY_SECONDS / 3)
             make_older(tmp_path, DAY_SECONDS / 3)
             transport.attempts.clear()
@@ -100,6 +107,7 @@ def test_a_month_of_traffic_leaves_disk_and_memory_flat(tmp_path: Path) -> None:
     archive.stop(30)
     evidence.stop(30)
     outbox.stop(30)
+    book.stop(30)
     limits = sum(store.limit_bytes for store in keeping.status())
     assert max(disk) < limits
     assert max(disk[20:]) < 1.15 * max(disk[10:20])
@@ -107,13 +115,15 @@ def test_a_month_of_traffic_leaves_disk_and_memory_flat(tmp_path: Path) -> None:
     assert max(memory[20:]) - max(memory[8:12]) < 32 * MEGABYTE
     stores = {store.name: store for store in keeping.status()}
     # SQLite's journal and pages that it has not given back yet come on top.
-    room = {"outbox": 8 * MEGABYTE}
+    room = {"outbox": 8 * MEGABYTE, "alert book": 8 * MEGABYTE}
     over = {name for name, each in stores.items() if each.bytes > each.limit_bytes + room.get(name, 0)}
     assert over == set()
     assert stores["alerts.json"].expired > 0
     status = outbox.status()
     assert status.offered == status.committed == stream.status().policy.messages
     assert status.deleted > 0
+    assert book.status().committed == stream.status().policy.messages
+    assert book.status().deleted > 0
     assert not sink.status().dropped
 
 
@@ -124,7 +134,7 @@ def test_every_store_is_in_health_with_its_size_and_limit(serve: Any, tmp_path: 
         metrics = client.get("/metrics").text
     assert set(stores) == {
         *("positive_predictions.log", "insufficient_predictions.log", "negative_predictions.log"),
-        *("alerts.json", "application.log", "evidence", "flows", "outbox", "uploads"),
+        *("alerts.json", "application.log", "evidence", "flows", "outbox", "alert book", "uploads"),
     }
     assert stores["alerts.json"]["limit_bytes"] == 20 * MEGABYTE
     assert stores["outbox"]["limit_bytes"] == 7 * MEGABYTE

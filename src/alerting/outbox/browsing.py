@@ -11,11 +11,11 @@ from typing import Final
 from sqlalchemy import ColumnElement, Engine, func, literal, select, update
 from sqlalchemy.exc import DBAPIError
 
+from alerting.database.file import open_engine
+from alerting.database.schema import revision
 from alerting.message import Message
-from alerting.outbox.database import open_engine
-from alerting.outbox.schema import LATEST, revision
 from alerting.outbox.store import Store, TransportCounts
-from alerting.outbox.tables import DELIVERIES, IS_DEAD, MESSAGES, PENDING
+from alerting.outbox.tables import DELIVERIES, IS_DEAD, MESSAGES, PENDING, SCHEMA
 
 KEPT: Final = "kept"
 """The state of a message that no transport was to deliver."""
@@ -158,9 +158,10 @@ def browsing(path: Path) -> Iterator[Browser]:
     try:
         with engine.connect() as connection:
             found = revision(connection)
-        if found != LATEST:
+        if found != SCHEMA.latest:
             raise ValueError(
-                f"{path} has tables of another version ({found or 'none'}, not {LATEST}): ml-ids upgrade"
+                f"{path} has tables of another version ({found or 'none'}, not {SCHEMA.latest}): "
+                "ml-ids upgrade"
             )
         yield Browser(engine)
     except DBAPIError as error:

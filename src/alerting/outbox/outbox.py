@@ -101,8 +101,8 @@ class Outbox:
         counts = contents.transports or {}
         publishers = {publisher.transport.name: publisher for publisher in self._publishers}
         return OutboxStatus(
-            running=writer.running,
-            restarts=writer.restarts,
+            running=writer.owner.running,
+            restarts=writer.owner.restarts,
             offered=offered,
             committed=committed,
             waiting=waiting,
@@ -113,8 +113,8 @@ class Outbox:
             bytes=contents.bytes,
             limit_bytes=self._limits.max_bytes,
             deleted=contents.deleted,
-            error=writer.error,
-            notes=writer.notes,
+            error=writer.owner.error,
+            notes=writer.owner.notes,
             transports=tuple(
                 _transport(name, publishers.get(name), counts.get(name, NONE_YET))
                 for name in sorted({*publishers, *counts})

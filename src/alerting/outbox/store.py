@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -194,28 +193,10 @@ class Store:
                 found = connection.execute(select(oldest.c.seq).limit(ROOM)).scalars().all()
             return _delete(connection, found)
 
-    def used_bytes(self) -> int:
-        """Return how much of the file holds something."""
-        with self._engine.connect() as connection:
-            pages, free, size = (
-                _pragma(connection, name) for name in ("page_count", "freelist_count", "page_size")
-            )
-            return (pages - free) * size
-
-    def shrink(self, pages: int) -> None:
-        """Give free pages back to the disk."""
-        with closing(self._engine.raw_connection()) as connection:
-            # Only a script runs this to its end: it is a statement of many steps and no rows.
-            connection.cursor().executescript(f"PRAGMA incremental_vacuum({pages})")
-
     def messages(self) -> int:
         """Return how many messages are kept."""
         with self._engine.begin() as connection:
             return connection.execute(select(func.count()).select_from(MESSAGES)).scalar_one()
-
-    def close(self) -> None:
-        """Close the file."""
-        self._engine.dispose()
 
 
 _DUE: Final = (
@@ -337,7 +318,3 @@ def _delete(connection: Connection, seqs: Sequence[int]) -> int:
 def _count(connection: Connection, name: str, value: int) -> None:
     row = upsert(COUNTERS).values(name=name, value=value)
     connection.execute(row.on_conflict_do_update(index_elements=[COUNTERS.c.name], set_={"value": value}))
-
-
-def _pragma(connection: Connection, name: str) -> int:
-    return int(connection.exec_driver_sql(f"PRAGMA {name}").scalar_one())

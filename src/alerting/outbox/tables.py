@@ -6,6 +6,8 @@ from typing import Final
 
 from sqlalchemy import Column, ForeignKey, Index, Integer, LargeBinary, MetaData, Table, Text, literal_column
 
+from alerting.database.schema import Schema
+
 PENDING: Final = "pending"
 DELIVERED: Final = "delivered"
 DEAD: Final = "dead"
@@ -63,3 +65,10 @@ COUNTERS: Final = Table(
     Column("value", Integer, nullable=False),
 )
 RUNNING_US: Final = "running_us"
+
+SCHEMA: Final = Schema(
+    METADATA,
+    "0001",
+    "alerting.outbox:migrations",
+    "what it held unsent is not sent; the alerts are in alerts.json",
+)

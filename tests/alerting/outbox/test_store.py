@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alerting.outbox.database import open_current
+from alerting.database.file import open_current
 from alerting.outbox.store import Settlement, Store
+from alerting.outbox.tables import SCHEMA
 from helpers.outbox import kept, messages, rows_accounted
 
 TRANSPORTS = ("one", "other")
@@ -17,10 +18,9 @@ TRANSPORTS = ("one", "other")
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    engine, _ = open_current(tmp_path / "outbox.db")
-    made = Store(engine)
-    yield made
-    made.close()
+    engine, _ = open_current(tmp_path / "outbox.db", SCHEMA)
+    yield Store(engine)
+    engine.dispose()
 
 
 def due_ids(store: Store, transport: str, now: int) -> list[int]:
@@ -87,7 +87,7 @@ def test_committed_is_delivered_and_pending_and_dead_whatever_happens(
     operations: list[tuple[str, int]],
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        engine, _ = open_current(Path(folder) / "outbox.db")
+        engine, _ = open_current(Path(folder) / "outbox.db", SCHEMA)
         store, number = Store(engine), 0
         for now, (operation, value) in enumerate(operations):
             if operation == "add":
@@ -107,5 +107,5 @@ def test_committed_is_delivered_and_pending_and_dead_whatever_happens(
                 store.make_room()
             for counts in store.counts(now).values():
                 assert counts.committed == counts.delivered + counts.pending + counts.dead
-        store.close()
+        engine.dispose()
         rows_accounted(Path(folder) / "outbox.db")

@@ -1,4 +1,4 @@
-"""The outbox's file: opened, brought to the latest tables, and set aside when it is damaged."""
+"""A SQLite file: opened, brought to the latest tables, and set aside when it is damaged."""
 
 from __future__ import annotations
 
@@ -12,9 +12,8 @@ from typing import Any, Final
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
 
-from alerting.outbox.schema import LATEST, create, known_revisions, migrate, revision
+from alerting.database.schema import Schema, revision
 
-NAME: Final = "outbox.db"
 BUSY_SECONDS: Final = 10.0
 SET_ASIDE_KEPT: Final = 3
 _CORRUPT: Final = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
@@ -26,21 +25,21 @@ _PRAGMAS: Final = (
 )
 
 
-def open_engine(path: Path) -> Engine:
-    """Return an engine for an outbox's file; it is not touched yet. Transactions wait for each other.
+def open_engine(path: Path, *, reading: bool = False) -> Engine:
+    """Return an engine for a file, which is not touched yet; any thread may use it.
 
-    May be used by one thread after the other.
+    Transactions wait for each other, unless they only read: those see what was committed before them.
     """
     engine = create_engine(
         f"sqlite:///{path}", connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False}
     )
-    event.listen(engine, "connect", _prepare)
-    event.listen(engine, "begin", _begin)
+    event.listen(engine, "connect", _prepare_to_read if reading else _prepare)
+    event.listen(engine, "begin", _begin_reading if reading else _begin)
     return engine
 
 
-def open_current(path: Path) -> tuple[Engine, str | None]:
-    """Return an engine for an outbox of the latest tables, and what was done to it that should be said.
+def open_current(path: Path, schema: Schema) -> tuple[Engine, str | None]:
+    """Return an engine for a file of the latest tables, and what was done to it that should be said.
 
     A file that does not exist is made. Older tables are migrated, after a copy was made. A file that is
     damaged, or of a later version of the project, is set aside and another one begun.
@@ -51,22 +50,22 @@ def open_current(path: Path) -> tuple[Engine, str | None]:
     path.parent.mkdir(parents=True, exist_ok=True)
     engine = open_engine(path)
     try:
-        return engine, _bring_up_to_date(engine, path)
+        return engine, _bring_up_to_date(engine, path, schema)
     except DBAPIError as error:
         engine.dispose()
         if _code(error) not in _CORRUPT:
             raise
-        said = set_aside(path, f"was damaged ({error.orig})")
+        said = set_aside(path, schema, f"was damaged ({error.orig})")
     except LookupError as error:
         engine.dispose()
-        said = set_aside(path, str(error))
+        said = set_aside(path, schema, str(error))
     engine = open_engine(path)
-    _bring_up_to_date(engine, path)
+    _bring_up_to_date(engine, path, schema)
     return engine, said
 
 
-def set_aside(path: Path, why: str) -> str:
-    """Rename an outbox's file so that another one is begun, and return what to say of it.
+def set_aside(path: Path, schema: Schema, why: str) -> str:
+    """Rename a file so that another one is begun, and return what to say of it.
 
     The last `SET_ASIDE_KEPT` are kept.
     """
@@ -81,10 +80,7 @@ def set_aside(path: Path, why: str) -> str:
     for old in kept[:-SET_ASIDE_KEPT]:
         for suffix in ("-wal", "-shm", ""):
             old.with_name(old.name + suffix).unlink(missing_ok=True)
-    return (
-        f"{path.name} {why} and was set aside as {aside.name}: what it held unsent is not sent; "
-        "the alerts are in alerts.json"
-    )
+    return f"{path.name} {why} and was set aside as {aside.name}: {schema.loss}"
 
 
 def is_damage(error: DBAPIError) -> bool:
@@ -114,7 +110,7 @@ def _connected(path: Path) -> Iterator[sqlite3.Connection]:
         connection.close()
 
 
-def _bring_up_to_date(engine: Engine, path: Path) -> str | None:
+def _bring_up_to_date(engine: Engine, path: Path, schema: Schema) -> str | None:
     """Return what was done that should be said.
 
     Raises:
@@ -123,17 +119,17 @@ def _bring_up_to_date(engine: Engine, path: Path) -> str | None:
     with engine.connect() as connection:
         found = revision(connection)
         _check(connection)
-    if found == LATEST:
+    if found == schema.latest:
         return None
     said = None
     if found is not None:
-        if found not in known_revisions():
+        if found not in schema.known_revisions():
             raise LookupError(f"has tables of a version this one does not know ({found})")
-        copy = path.with_name(f"{path.name}.before-{LATEST}-{datetime.now(UTC):%Y%m%dT%H%M%S}")
+        copy = path.with_name(f"{path.name}.before-{schema.latest}-{datetime.now(UTC):%Y%m%dT%H%M%S}")
         back_up(path, copy)
-        said = f"{path.name} was migrated from revision {found} to {LATEST}; a copy is {copy.name}"
+        said = f"{path.name} was migrated from revision {found} to {schema.latest}; a copy is {copy.name}"
     with engine.begin() as connection:
-        (create if found is None else migrate)(connection)
+        (schema.create if found is None else schema.migrate)(connection)
     return said
 
 
@@ -159,3 +155,12 @@ def _prepare(connection: sqlite3.Connection, _: Any) -> None:
 
 def _begin(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _prepare_to_read(connection: sqlite3.Connection, _: Any) -> None:
+    connection.isolation_level = None
+    connection.execute("PRAGMA query_only=ON")
+
+
+def _begin_reading(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN")

@@ -2,20 +2,21 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
 
-from alerting.outbox import database
-from alerting.outbox.database import back_up, open_current, set_aside
-from alerting.outbox.schema import LATEST
+from alerting.database.file import back_up, open_current, set_aside
+from alerting.database.schema import Schema
 from alerting.outbox.store import Store
+from alerting.outbox.tables import SCHEMA
 from helpers.outbox import kept, messages
 
 
 def opened(path: Path) -> tuple[Engine, str | None]:
-    engine, said = open_current(path)
+    engine, said = open_current(path, SCHEMA)
     engine.dispose()
     return engine, said
 
@@ -35,7 +36,7 @@ def test_a_file_that_is_not_there_is_made_with_its_folder(tmp_path: Path) -> Non
 
 def test_a_damaged_page_is_found_when_it_is_opened(tmp_path: Path) -> None:
     path = tmp_path / "outbox.db"
-    engine, _ = open_current(path)
+    engine, _ = open_current(path, SCHEMA)
     Store(engine).commit(kept(messages(200, size=1000)), ["webhook"], [], 0)
     engine.dispose()
     content = bytearray(path.read_bytes())
@@ -59,23 +60,26 @@ def test_tables_of_a_later_version_are_set_aside(tmp_path: Path) -> None:
 
 def test_older_tables_are_migrated_after_a_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     opened(tmp_path / "outbox.db")
-    monkeypatch.setattr(database, "LATEST", "0002")
+    later = replace(SCHEMA, latest="0002")
     monkeypatch.setattr(
-        database,
+        Schema,
         "migrate",
-        lambda connection: connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0002'"),
+        lambda _, connection: connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0002'"),
     )
-    _, said = opened(tmp_path / "outbox.db")
+    engine, said = open_current(tmp_path / "outbox.db", later)
+    engine.dispose()
     (copy,) = tmp_path.glob("outbox.db.before-0002-*")
-    assert said == f"outbox.db was migrated from revision {LATEST} to 0002; a copy is {copy.name}"
-    assert opened(tmp_path / "outbox.db")[1] is None
+    assert said == f"outbox.db was migrated from revision {SCHEMA.latest} to 0002; a copy is {copy.name}"
+    engine, said = open_current(tmp_path / "outbox.db", later)
+    engine.dispose()
+    assert said is None
 
 
 def test_only_the_last_ones_set_aside_are_kept(tmp_path: Path) -> None:
     for number in range(5):
         (tmp_path / "outbox.db").write_text(str(number))
         (tmp_path / "outbox.db-wal").write_text(str(number))
-        set_aside(tmp_path / "outbox.db", "was damaged")
+        set_aside(tmp_path / "outbox.db", SCHEMA, "was damaged")
     found = sorted(path for path in tmp_path.iterdir() if not path.name.endswith("-wal"))
     assert [path.read_text() for path in found] == ["2", "3", "4"]
     assert len(list(tmp_path.iterdir())) == 6
