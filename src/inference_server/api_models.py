@@ -100,6 +100,9 @@ class Health(BaseModel):
         description="what is the case with the sensor itself, and the messages told of it"
     )
     uploads: dict[str, Any] = Field(description="captures that were sent, and what their analyses found")
+    http: dict[str, Any] = Field(
+        description="requests being answered and how many may be, open WebSockets, answers by status"
+    )
     resident_bytes: int = Field(
         description="resident set of the process, with each interface's ring_bytes and the used part of its "
         "table_bytes"

@@ -15,7 +15,8 @@ from starlette.requests import HTTPConnection
 
 from inference_server.api_keys import ApiKey, Role, digest, parse_api_keys
 from inference_server.errors import ForbiddenError, UnauthorizedError
-from inference_server.settings import Settings, is_loopback
+from inference_server.rate_limit import RateLimit
+from inference_server.serving_settings import ServingSettings, is_loopback
 
 SUBPROTOCOL: Final = "ml-ids"
 """What a WebSocket accepts when a browser, which cannot set headers, sends its key as a second one."""
@@ -36,9 +37,10 @@ class KeyCheck:
     ALLOW_UNAUTHENTICATED is set: uvicorn may have been told a host the settings do not know.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: ServingSettings) -> None:
         self._keys = parse_api_keys(settings.api_keys)
         self._open = settings.allow_unauthenticated
+        self._rate = RateLimit(settings.requests_per_minute)
 
     def require(self, connection: HTTPConnection, role: Role) -> str | None:
         """Let a request or a WebSocket pass, and return its caller's name, None where no keys are set.
@@ -46,9 +48,16 @@ class KeyCheck:
         Raises:
             UnauthorizedError: it brings no key, a wrong one, or would need one that is not configured.
             ForbiddenError: its key does not allow this, or a page of another site sent it.
+            TooManyRequestsError: its caller has sent too many of late.
         """
         if self._keys:
-            key = self._key_of(connection)
+            try:
+                key = self._key_of(connection)
+            except UnauthorizedError:
+                # Whoever tries keys is told nothing more after REQUESTS_PER_MINUTE of them.
+                self._rate.take(_address(connection))
+                raise
+            self._rate.take(key.name)
             connection.scope.setdefault("state", {})["caller"] = key.name
             if key.role < role:
                 raise ForbiddenError(
@@ -60,6 +69,7 @@ class KeyCheck:
                 "Requests of other machines need API_KEYS (or ALLOW_UNAUTHENTICATED=true) on the server"
             )
         _refuse_other_sites(connection)
+        self._rate.take(_address(connection))
         return None
 
     def find(self, text: str) -> ApiKey | None:
@@ -90,6 +100,7 @@ def require(connection: HTTPConnection, role: Role) -> str | None:
     Raises:
         UnauthorizedError: no accepted key.
         ForbiddenError: the key does not allow this.
+        TooManyRequestsError: more requests than a caller may send.
     """
     keys: KeyCheck = connection.app.state.service.keys
     return keys.require(connection, role)
@@ -122,6 +133,11 @@ def _refuse_other_sites(connection: HTTPConnection) -> None:
         return
     if urlsplit(origin).netloc != connection.headers.get("host"):
         raise ForbiddenError(f"Pages of {origin} may not ask for this: set API_KEYS to tell callers apart")
+
+
+def _address(connection: HTTPConnection) -> str:
+    # A colon keeps it apart from every key's name.
+    return f"address:{connection.client.host if connection.client else 'unknown'}"
 
 
 def _arrived_locally(connection: HTTPConnection) -> bool:

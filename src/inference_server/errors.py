@@ -7,6 +7,7 @@ RequestError
 ├── SlowBodyError           408
 ├── BodyTooLargeError       413
 ├── UnprocessableError      422
+├── TooManyRequestsError    429, with Retry-After
 ├── ModelNotAvailableError  503
 ├── BusyError               503, with Retry-After
 └── StorageFullError        507
@@ -14,25 +15,28 @@ RequestError
 
 from __future__ import annotations
 
-import logging
-import uuid
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any, ClassVar, Final
 
 from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from inference_server.edge import Edge
 from inference_server.responses import OrjsonResponse
 
 NOT_YET: Final = "Model not available"
-logger = logging.getLogger(__name__)
+NOT_FOUND: Final = 404
+METHOD_NOT_ALLOWED: Final = 405
 
 
 class RequestError(Exception):
     """A request that gets another answer than 200: `detail`, and `more` keys beside it."""
 
     status: ClassVar[int]
-    headers: ClassVar[dict[str, str]] = {}
+    headers: Mapping[str, str] = MappingProxyType({})
 
     def __init__(self, detail: str, **more: Any) -> None:
         super().__init__(detail)
@@ -43,7 +47,7 @@ class UnauthorizedError(RequestError):
     """No key, or not one of ours."""
 
     status = 401
-    headers: ClassVar = {"WWW-Authenticate": "Bearer"}
+    headers = MappingProxyType({"WWW-Authenticate": "Bearer"})
 
 
 class ForbiddenError(RequestError):
@@ -76,6 +80,16 @@ class UnprocessableError(RequestError):
     status = 422
 
 
+class TooManyRequestsError(RequestError):
+    """More requests a minute than a caller may send; `seconds` until there is room again."""
+
+    status = 429
+
+    def __init__(self, detail: str, seconds: int) -> None:
+        super().__init__(detail)
+        self.headers = {"Retry-After": str(seconds)}
+
+
 class ModelNotAvailableError(RequestError):
     """No model serves yet."""
 
@@ -86,7 +100,7 @@ class BusyError(RequestError):
     """The scoring queue is full."""
 
     status = 503
-    headers: ClassVar = {"Retry-After": "1"}
+    headers = MappingProxyType({"Retry-After": "1"})
 
 
 class StorageFullError(RequestError):
@@ -98,7 +112,9 @@ class StorageFullError(RequestError):
 def install_errors(app: FastAPI) -> None:
     """Make `app` answer with the translations of this module."""
     app.add_exception_handler(RequestError, answer_problem)
-    app.add_middleware(UnexpectedErrors)
+    app.add_exception_handler(HTTPException, answer_http_error)
+    app.add_exception_handler(RequestValidationError, answer_wrong_parameter)
+    app.add_middleware(Edge)
 
 
 async def answer_problem(_: Request, error: Exception) -> OrjsonResponse:
@@ -107,32 +123,26 @@ async def answer_problem(_: Request, error: Exception) -> OrjsonResponse:
     return OrjsonResponse(error.body, status_code=error.status, headers=error.headers)
 
 
-class UnexpectedErrors:
-    """Answers 500 without a word of the cause; the log has it, under the request's id."""
+async def answer_http_error(request: Request, error: Exception) -> OrjsonResponse:
+    """Return the answer to a path or a method that is not served, or what a library refused."""
+    assert isinstance(error, HTTPException)
+    method, path = request.scope.get("method", "WebSocket"), request.scope["path"]
+    detail, headers = error.detail, error.headers or {}
+    if error.status_code == NOT_FOUND and detail == "Not Found":
+        detail = f"Nothing is at {path}: GET /docs shows what there is"
+    elif error.status_code == METHOD_NOT_ALLOWED:
+        detail = f"{method} is not allowed at {path}: {headers.get('Allow', 'another method')} is"
+    return OrjsonResponse({"detail": detail}, status_code=error.status_code, headers=headers)
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one connection."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        started = False
+async def answer_wrong_parameter(_: Request, error: Exception) -> OrjsonResponse:
+    """Return the answer to parameters, or a body, that are not what a route describes: one line, by name."""
+    assert isinstance(error, RequestValidationError)
+    problems = [f"{_place(problem['loc'])}: {problem['msg']}" for problem in error.errors()]
+    return OrjsonResponse({"detail": "; ".join(problems)}, status_code=UnprocessableError.status)
 
-        async def noting_send(message: Message) -> None:
-            nonlocal started
-            started = started or message["type"] == "http.response.start"
-            await send(message)
 
-        try:
-            await self._app(scope, receive, noting_send)
-        except Exception:
-            request_id = uuid.uuid4().hex
-            logger.exception("request %s: %s %r failed", request_id, scope["method"], scope["path"])
-            if started:
-                raise
-            answer = OrjsonResponse(
-                {"detail": "Internal error"}, status_code=500, headers={"X-Request-Id": request_id}
-            )
-            await answer(scope, receive, send)
+def _place(location: Iterable[str | int]) -> str:
+    """Return the name of what is wrong, without where it came from: `limit` of ("query", "limit")."""
+    place, *names = location
+    return ".".join(map(str, names)) or f"the {place}"

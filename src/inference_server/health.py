@@ -16,6 +16,7 @@ from detection.shadow import ShadowStatus
 from flows.dialects import PYTHON
 from inference_server.alerts import AlertsStatus
 from inference_server.errors import NOT_YET
+from inference_server.http_traffic import HttpStatus
 from inference_server.live_capture import CaptureStatus
 from inference_server.status import ServiceStatus, log_files
 
@@ -44,6 +45,7 @@ def degraded_reasons(status: ServiceStatus, silence_seconds: float) -> list[str]
         "housekeeping": status.housekeeping_running,
         "events": status.events.running,
         "uploads": status.uploads.running,
+        "access-log": status.http.log_running,
         **{f"benign-{stream.transport}": stream.running for stream in status.benign},
     }
     reasons += [f"the {name} thread is dead" for name, running in threads.items() if not running]
@@ -176,6 +178,7 @@ def health_body(status: ServiceStatus, silence_seconds: float) -> dict[str, Any]
         "benign": list(status.benign),
         "events": _events(status.events),
         "uploads": asdict(status.uploads),
+        "http": _http(status.http),
         "resident_bytes": status.resident_bytes,
     }
 
@@ -228,6 +231,11 @@ def _capture(capture: CaptureStatus, silence_seconds: float) -> dict[str, Any]:
         "silence_limit_seconds": silence_seconds,
         "interfaces": list(capture.interfaces),
     }
+
+
+def _http(http: HttpStatus) -> dict[str, Any]:
+    answered = [{"status": code, "answers": answers} for code, answers in sorted(http.answered.items())]
+    return {"running": http.running, "limit": http.limit, "sockets": http.sockets, "answered": answered}
 
 
 def _sink(status: ServiceStatus) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from importlib.metadata import metadata
 
 from fastapi import FastAPI
+from fastapi_offline import FastAPIOffline
 
 from inference_server.capture_routes import router as capture_router
 from inference_server.dashboard.mount import PATH as DASHBOARD
@@ -38,10 +39,13 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
     dashboard = Dashboard()
     about = metadata("ml-ids")
-    app = FastAPI(
+    app = FastAPIOffline(
         title="ML-IDS",
         version=about["Version"],
         description=about["Summary"],
+        redoc_url=None,
+        static_url="/docs/assets",
+        swagger_ui_parameters={"validatorUrl": None},
         lifespan=lifespan,
         generate_unique_id_function=lambda route: route.name,
     )

@@ -16,142 +16,29 @@ from detection.shadow import ShadowStatus
 from detection.worker_counters import WorkerCounters
 from flows.verdicts import BENIGN, INSUFFICIENT
 from inference_server.alert_metrics import Sample, alert_samples
+from inference_server.http_traffic import HttpStatus
+from inference_server.metric_counters import COUNTERS
+from inference_server.metric_gauges import GAUGES
 from inference_server.status import ServiceStatus, log_files
 from inference_server.uploads.samples import upload_samples
 
 PREFIX: Final = "mlids_"
 LATENCY_BUCKETS: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
-# fmt: off
-COUNTERS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
-    "packets": ("Packets seen; those metered, late and ignored add up to it.", ("interface",)),
-    "packets_metered": ("Packets that a flow took.", ("interface",)),
-    "packets_late": ("Packets of flows that had already been emitted.", ("interface",)),
-    "packets_ignored": ("Packets that no flow took.", ("interface", "reason")),
-    "frames": ("Frames read; less those merged and with the segments, the packets.", ("interface",)),
-    "frames_above_mtu": ("Frames longer than the interface's MTU allows.", ("interface",)),
-    "frames_merged": ("Frames of several segments that were split.", ("interface",)),
-    "frames_oversized": ("Frames merged or above the MTU that could not be split.", ("interface",)),
-    "segments": ("What merged frames were split into.", ("interface",)),
-    "kernel_drops": ("Packets the kernel dropped because the ring was full.", ("interface",)),
-    "ring_freezes": ("How often the ring was full.", ("interface",)),
-    "flows_opened": ("Flows begun; those emitted, dropped and live add up to it.", ("interface",)),
-    "flows_dropped": ("Flows of one packet that the dialect does not emit.", ("interface",)),
-    "flows_emitted": ("Flows emitted, by what ended them.", ("interface", "reason")),
-    "flows_emitted_early": ("Provisional copies of flows that went on.", ("interface",)),
-    "flows_handed_over": ("Flows captures handed over; those scored, shed and queued add up to it.", ()),
-    "flows_scored": ("Flows of captures that were scored.", ()),
-    "flows_shed": ("Flows of captures that were not scored.", ("reason",)),
-    "requested_flows_scored": ("Flows of requests that were scored.", ()),
-    "challenger_flows": ("Flows a challenger was compared on since it, or the champion, changed.", ()),
-    "challenger_flows_skipped": ("Flows it was not compared on.", ("reason",)),
-    "challenger_disagreements": ("Flows with two different labels.", ("champion", "challenger")),
-    "predictions": ("Verdicts, by who asked (sidecar, demo, api).", ("source", "result", "label")),
-    "verdicts_unlogged": ("Verdicts that reached no log: the queue was full, or the sink failed.", ()),
-    "attacks_unalerted": ("Attacks that no alert heard of: the queue was full, or the sink failed.", ()),
-    "attacks_aggregated": ("Attacks that alerts count.", ()),
-    "attacks_suppressed": ("Attacks that a rule suppressed.", ("reason",)),
-    "alerts": ("Alerts opened, and closed.", ("state",)),
-    "alerts_closed": ("Alerts closed, by reason.", ("reason",)),
-    "alert_messages": ("Revisions of alerts, first and last ones included.", ()),
-    "alert_messages_failed": ("Revisions that a consumer did not take, a defect.", ("consumer",)),
-    "alert_explanations": ("Explanations for alerts, by outcome.", ("outcome",)),
-    "outbox_messages": (
-        "Messages that came to the outbox; those committed, lost and waiting add up to it.", ()),
-    "outbox_committed": ("Messages committed to disk.", ()),
-    "outbox_lost": ("Messages that were not committed.", ("reason",)),
-    "outbox_deleted": ("Messages deleted from the outbox, delivered or the oldest.", ()),
-    "book_messages": (
-        "Messages that came to the alert book; those committed, lost and waiting add up to it.", ()),
-    "book_committed": ("Messages that are in the alert book.", ()),
-    "book_lost": ("Messages that are not: the disk is too slow, or cannot be written.", ("reason",)),
-    "book_deleted": ("Alerts and labels deleted because of KEEP_DAYS or ALERTS_MAX_MB.", ()),
-    "live_subscriptions": ("Subscriptions to live alerts.", ()),
-    "live_refused": ("Subscriptions refused because there were too many.", ()),
-    "live_dropped": ("Subscribers dropped because they were too slow.", ()),
-    "live_messages": ("Messages handed to subscribers, one each.", ()),
-    "live_alerts_skipped": ("Alerts that messages to subscribers left out because they were too many.", ()),
-    "live_failures": ("Looks at the alert book for subscribers that failed.", ()),
-    "transport_messages": (
-        "Messages committed for a transport; delivered, pending and dead ones add up to it.", ("transport",)),
-    "transport_delivered": ("Messages it delivered.", ("transport",)),
-    "transport_failures": ("Attempts that failed, one a message.", ("transport",)),
-    "benign_flows_offered": (
-        "Benign flows that were to be published; those published, dropped and waiting add up to it.",
-        ("transport",)),
-    "benign_flows_published": ("Benign flows that a queue took.", ("transport",)),
-    "benign_flows_dropped": ("Benign flows that were not published.", ("transport", "reason")),
-    "operational_events": ("Events of the sensor itself that were told.", ("event", "state")),
-    "evidence_files_written": ("Captures of alerts' first packets written.", ()),
-    "evidence_files_missing": ("Alerts of captured flows without one.", ("reason",)),
-    "evidence_files_deleted": ("Those deleted to keep EVIDENCE_DISK_MB.", ()),
-    "log_lines_written": ("Lines written to a log file.", ("file",)),
-    "log_files_deleted": ("Rotated files deleted to keep LOG_MAX_MB.", ("file",)),
-    "store_files_expired": ("Files deleted because of KEEP_DAYS.", ("store",)),
-    "log_lines_lost": ("Lines that could not be written.", ("file",)),
-    "archive_flows_written": ("Captured flows that were archived.", ()),
-    "archive_flows_dropped": ("Captured flows that were not.", ("reason",)),
-    "archive_files_deleted": ("Files of the archive deleted to keep FLOW_ARCHIVE_GB.", ()),
-    "uploads": ("Captures that were sent, by what became of them.", ("state",)),
-    "upload_flows": ("Flows of them that were judged.", ("result",)),
-    "model_load_failures": ("Checks of the registry, and versions of the model, that failed.", ()),
-    "thread_restarts": ("How often a thread was started again after a failure.", ("thread",)),
-}
-GAUGES: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
-    "flows_live": ("Flows still open.", ("interface",)),
-    "flow_table_bytes": ("Memory for open flows; what none has used yet is not resident.", ("interface",)),
-    "ring_bytes": ("Memory that packets arrive in.", ("interface",)),
-    "evidence_packets": ("Recent packets kept in memory.", ("interface",)),
-    "evidence_bytes": ("Memory they take.", ("interface",)),
-    "capture_running": ("1 when packets of the interface are being read.", ("interface",)),
-    "capture_silent_seconds": ("Seconds since the last packet.", ("interface",)),
-    "scoring_queue_flows": ("Flows of captures waiting to be scored.", ()),
-    "scoring_queue_capacity_flows": ("How many may wait before flows are shed.", ()),
-    "sink_queue_flows": ("Verdicts waiting to be written.", ()),
-    "sink_queue_capacity_flows": ("How many may wait before verdicts stay unlogged.", ()),
-    "archive_queue_flows": ("Captured flows waiting to be archived.", ()),
-    "archive_queue_capacity_flows": ("How many may wait before they are dropped.", ()),
-    "archive_files": ("Files of archived flows.", ()),
-    "archive_bytes": ("What they take on disk.", ()),
-    "evidence_files": ("Captures of alerts' first packets on disk.", ()),
-    "evidence_files_bytes": ("What they take there.", ()),
-    "outbox_waiting": ("Messages in memory that wait to be committed.", ()),
-    "outbox_waiting_bytes": ("What they take there.", ()),
-    "outbox_waiting_capacity_bytes": ("How much may wait before messages are lost.", ()),
-    "outbox_kept": ("Messages in the outbox.", ()),
-    "outbox_bytes": ("What they take on disk.", ()),
-    "outbox_limit_bytes": ("How much they may take before the oldest are deleted.", ()),
-    "book_waiting": ("Messages of alerts in memory that wait to be committed to the alert book.", ()),
-    "book_waiting_capacity": ("How many may wait before messages are lost.", ()),
-    "book_alerts": ("Alerts in the alert book.", ()),
-    "book_labels": ("Labelled flows in it.", ()),
-    "book_bytes": ("What it takes on disk.", ()),
-    "book_limit_bytes": ("How much it may take before the oldest alerts are deleted.", ()),
-    "live_subscribers": ("Subscribers of live alerts, dashboards' own subscription included.", ()),
-    "live_subscribers_capacity": ("How many there may be.", ()),
-    "transport_pending": ("Messages a transport is still to deliver.", ("transport",)),
-    "transport_dead": ("Messages given up, deleted ones included.", ("transport",)),
-    "transport_oldest_seconds": ("How long its oldest pending message has been waiting.", ("transport",)),
-    "benign_flows_waiting": ("Benign flows that wait to be published.", ("transport",)),
-    "store_files": ("Files on disk.", ("store",)),
-    "store_bytes": ("What they take.", ("store",)),
-    "store_limit_bytes": ("What they may take.", ("store",)),
-    "alerts_open": ("Alerts that are open.", ()),
-    "alerts_open_capacity": ("How many may be; one more closes the oldest.", ()),
-    "alert_rules_current": ("1 when the rules file is in use as it is.", ()),
-    "operating_threshold": ("The operating threshold in force.", ()),
-    "model_loaded": ("1 when a model serves.", ()),
-    "model_from_cache": ("1 when the registry has not confirmed the model that serves.", ()),
-    "model_checked_timestamp_seconds": ("Unix time of the last check of the registry that was well.", ()),
-    "uploads_active": ("Captures that are received, wait or are analysed.", ()),
-    "drift_share": ("Share of features whose population stability index is above 0.25.", ()),
-    "feature_psi": ("Population stability index of the last hour's captured flows.", ("feature",)),
-    "resident_bytes": ("Resident set of the process, rings and flow tables included.", ()),
-    "thread_running": ("1 when the thread is alive.", ("thread",)),
-}
-# fmt: on
-LATENCY: Final = ("prediction_latency_seconds", "Time from a request's body to its verdicts.")
-MODEL: Final = ("model", "The model that serves.")
-CHALLENGER: Final = ("challenger", "The model of the alias challenger.")
+LATENCY: Final = (
+    "prediction_latency_seconds",
+    "Time from a request's body to its verdicts.",
+    "Its upper quantiles grow: large requests, many, or a busy machine; see mlids_http_requests_running.",
+)
+MODEL: Final = (
+    "model",
+    "The model that serves.",
+    "Another version: a promotion or a rollback; expect other verdicts.",
+)
+CHALLENGER: Final = (
+    "challenger",
+    "The model of the alias challenger.",
+    "Another version: a candidate to compare; see mlids_challenger_disagreements_total.",
+)
 
 
 class Metrics:
@@ -181,7 +68,7 @@ class _ServiceCollector(Collector):
         families = _families()
         for name, labels, value in _samples(status):
             families[name].add_metric(labels, value)
-        for (name, text), scorer in ((MODEL, status.scorer), (CHALLENGER, status.model.challenger)):
+        for (name, text, _), scorer in ((MODEL, status.scorer), (CHALLENGER, status.model.challenger)):
             if scorer:
                 about = {
                     "name": scorer.model_name,
@@ -196,10 +83,11 @@ class _ServiceCollector(Collector):
 def _families() -> dict[str, CounterMetricFamily | GaugeMetricFamily]:
     counters = {
         name: CounterMetricFamily(PREFIX + name, text, labels=labels)
-        for name, (text, labels) in COUNTERS.items()
+        for name, (text, _, labels) in COUNTERS.items()
     }
     gauges = {
-        name: GaugeMetricFamily(PREFIX + name, text, labels=labels) for name, (text, labels) in GAUGES.items()
+        name: GaugeMetricFamily(PREFIX + name, text, labels=labels)
+        for name, (text, _, labels) in GAUGES.items()
     }
     return counters | gauges
 
@@ -223,6 +111,7 @@ def _samples(status: ServiceStatus) -> Iterable[Sample]:
         yield "store_limit_bytes", (store.name,), store.limit_bytes
         yield "store_files_expired", (store.name,), store.expired
     yield from upload_samples(status.uploads)
+    yield from _http_samples(status.http)
     yield "thread_running", ("housekeeping",), float(status.housekeeping_running)
     yield "resident_bytes", (), status.resident_bytes
     yield "thread_restarts", ("scoring",), status.scoring.restarts
@@ -243,6 +132,15 @@ def _model_samples(status: ServiceStatus) -> Iterable[Sample]:
         yield "drift_share", (), status.drift.share
         for feature, index in status.drift.psi.items():
             yield "feature_psi", (feature,), index
+
+
+def _http_samples(http: HttpStatus) -> Iterable[Sample]:
+    for code, answers in http.answered.items():
+        yield "http_requests", (str(code),), answers
+    yield "http_requests_running", (), http.running
+    yield "http_requests_limit", (), http.limit
+    yield "websockets_open", (), http.sockets
+    yield "thread_running", ("access-log",), float(http.log_running)
 
 
 def _sink_samples(sink: SinkStatus) -> Iterable[Sample]:

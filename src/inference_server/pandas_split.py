@@ -26,8 +26,8 @@ class NoBodyError(RequestError):
     status: ClassVar[int] = 400
 
 
-async def read_split_body(request: Request) -> Body:
-    """Return a request's body of columns and data.
+async def read_split_body(request: Request, limit: int) -> Body:
+    """Return a request's body of columns and data, of at most `limit` bytes.
 
     Raises:
         UnsupportedMediaTypeError: the content type is another.
@@ -40,7 +40,7 @@ async def read_split_body(request: Request) -> Body:
             f"Content-Type: '{content_type}' is not supported. "
             f"Supported content-types are ['{PANDAS_SPLIT}']."
         )
-    body = await read_body(request)
+    body = await read_body(request, limit)
     if not body.content.strip():
         raise NoBodyError(f"No request body supplied. {_FIX}")
     return replace(body, media_type=PANDAS_SPLIT)

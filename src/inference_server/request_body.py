@@ -16,7 +16,6 @@ from flows.records import NO_FEATURES, Rows, rows_of
 from inference_server.envelopes import ENVELOPES, envelope_of, envelope_rows, kind, records_in, split_rows
 from inference_server.errors import BodyTooLargeError, UnprocessableError
 
-MAX_BODY_BYTES: Final = 10_000_000
 MAX_FLOWS: Final = 10_000
 """Flows of one request: a batch this large keeps the scoring thread from others for some 30 ms."""
 
@@ -42,13 +41,13 @@ class Body:
         return len(self.content)
 
 
-async def read_body(request: Request, limit: int = MAX_BODY_BYTES) -> Body:
+async def read_body(request: Request, limit: int) -> Body:
     """Return the request's body.
 
     Raises:
         BodyTooLargeError: it has more than `limit` bytes; the rest of it is not read.
     """
-    message = f"The body exceeds {limit} bytes: send fewer flows per request"
+    message = f"The body exceeds {limit} bytes: send fewer flows per request, or raise MAX_BODY_MB"
     headers = request.headers
     if int(headers.get("content-length", "0")) > limit:
         raise BodyTooLargeError(message)

@@ -36,7 +36,7 @@ DOCUMENTED: Final[dict[str, Any]] = {
     "responses": {
         401: {"model": Problem, "description": "No accepted API key"},
         403: {"model": Problem, "description": "The key's role does not allow this"},
-        413: {"model": Problem, "description": "More than 10 MB, or 10,000 flows"},
+        413: {"model": Problem, "description": "More than MAX_BODY_MB, or 10,000 flows"},
         422: {"model": Problem, "description": "No flow the model can judge; says why"},
         503: {"model": Problem, "description": "No model serves yet, or the queue is full (Retry-After)"},
     },
@@ -69,7 +69,7 @@ async def predict(request: Request) -> Response:
     """Judge a flow, a list or an MLflow envelope, measured in the model's dialect unless another is named."""
     service = _service(request)
     service.keys.require(request, Role.PREDICT)
-    body = await read_body(request)
+    body = await read_body(request, service.settings.max_body_bytes)
     with service.metrics.prediction_latency.time():
         answer = await service.predictor.predict(body, _dialect(request), explain=_explain(request))
     return OrjsonResponse(answer)
@@ -85,7 +85,7 @@ async def invocations(request: Request) -> Response:
     """Judge what `POST /predict` judges, and answer as in MLflow's scoring protocol: class codes alone."""
     service = _service(request)
     service.keys.require(request, Role.PREDICT)
-    body = await read_body(request)
+    body = await read_body(request, service.settings.max_body_bytes)
     with service.metrics.prediction_latency.time():
         answer = await service.predictor.invoke(body, _dialect(request))
     return OrjsonResponse(answer)
@@ -100,7 +100,7 @@ async def invocations(request: Request) -> Response:
         400: {"model": SplitProblem, "description": "No body, or no flow the model can judge; says why"},
         401: {"model": SplitProblem, "description": "No accepted API key"},
         403: {"model": SplitProblem, "description": "The key's role does not allow this"},
-        413: {"model": SplitProblem, "description": "More than 10 MB, or 10,000 flows"},
+        413: {"model": SplitProblem, "description": "More than MAX_BODY_MB, or 10,000 flows"},
         415: {"model": SplitProblem, "description": "Another content type"},
         503: {
             "model": SplitProblem,
@@ -114,7 +114,7 @@ async def api_predictions(request: Request) -> Response:
     service = _service(request)
     try:
         service.keys.require(request, Role.PREDICT)
-        body = await read_split_body(request)
+        body = await read_split_body(request, service.settings.max_body_bytes)
         with service.metrics.prediction_latency.time():
             judged = await service.predictor.judge(body, _dialect(request))
     except RequestError as error:

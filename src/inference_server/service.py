@@ -18,12 +18,14 @@ from flows.dialects import IMPROVED
 from flows.table import FlowTable
 from flows.verdicts import Verdicts
 from inference_server import demo
+from inference_server.access_log import AccessLog
 from inference_server.alerts import SIDECAR, Alerts
 from inference_server.application_log import ApplicationLog
 from inference_server.auth import KeyCheck
 from inference_server.champion import configured_uploads, configured_watcher
 from inference_server.explaining import LatestModels
 from inference_server.health import health_body, missing_for_ready
+from inference_server.http_traffic import HttpTraffic
 from inference_server.kernels import Kernels
 from inference_server.live_capture import LiveCapture, captured_dialect
 from inference_server.metrics import Metrics
@@ -88,6 +90,8 @@ class Service:
             folders=tuple(dict.fromkeys((settings.log_dir, settings.state_dir))),
         )
         self.keys = KeyCheck(settings)
+        self.access_log = AccessLog(settings.log_dir, enabled=settings.access_log, **log_limits(settings))
+        self.http = HttpTraffic(settings.max_concurrent_requests, self.access_log)
         self.metrics = Metrics(self.status)
         self.predictor = Predictor(
             self.worker, self.sink, sensor=settings.sensor_id, model_error=lambda: self.watcher.status().error
@@ -97,6 +101,7 @@ class Service:
         """Start every thread; returns at once."""
         sys.setswitchinterval(SWITCH_SECONDS)
         self.application_log.open()
+        self.access_log.start()
         self.alerts.start()
         for stream in self.benign:
             stream.start()
@@ -133,6 +138,7 @@ class Service:
         for stream in self.benign:
             stream.stop(max(0.1, deadline - time.monotonic() - 1.0))
         self.alerts.stop(max(0.5, deadline - time.monotonic()))
+        self.access_log.stop(max(0.5, deadline - time.monotonic()))
         logger.info("stopped")
         self.application_log.close()
 
@@ -152,6 +158,8 @@ class Service:
             threshold=self.threshold.status(),
             benign=tuple(stream.status() for stream in self.benign),
             events=self.events.status(),
+            http=self.http.status(),
+            access_log=self.access_log.status(),
             application_log=self.application_log.status(),
             resident_bytes=resident_bytes(),
             stores=self.housekeeping.status(),

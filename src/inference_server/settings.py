@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import socket
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Annotated, Any, Literal, get_args
 
 from dotenv import dotenv_values
-from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
@@ -18,16 +17,14 @@ from capture.rules import LiveRules
 from detection.mlflow_client import embedded_uri
 from detection.model_uri import parse_model_uri
 from inference_server.alert_settings import AlertSettings
-from inference_server.api_keys import parse_api_keys
 from inference_server.publishing_settings import PublishingSettings
 from inference_server.request_settings import RequestSettings
 from inference_server.secret_files import SecretFiles, from_files, variables_with
+from inference_server.serving_settings import SECOND_NAMES, ServingSettings
 
 Names = Annotated[tuple[str, ...], NoDecode]
 Ages = Annotated[tuple[float, ...], NoDecode]
-Secrets = Annotated[tuple[SecretStr, ...], NoDecode]
 ENV_FILE = Path(".env")
-SECOND_NAMES = ("ml_ids_api_keys",)
 LIBRARY_PREFIXES = ("AWS_", "MLFLOW_")
 LIBRARY_SECRETS = (
     "AWS_ACCESS_KEY_ID",
@@ -39,32 +36,13 @@ LIBRARY_SECRETS = (
 )
 
 
-class Settings(RequestSettings, AlertSettings, PublishingSettings):
+class Settings(ServingSettings, RequestSettings, AlertSettings, PublishingSettings):
     """Each field is the environment variable of its name in capitals; an empty value means unset."""
 
     model_config = SettingsConfigDict(
         env_file=ENV_FILE, extra="ignore", env_ignore_empty=True, frozen=True, allow_inf_nan=False
     )
 
-    host: str = Field(
-        "127.0.0.1",
-        description="address to listen on; anything but loopback needs API_KEYS or ALLOW_UNAUTHENTICATED",
-    )
-    port: int = Field(8000, ge=0, le=65535, description="TCP port to listen on, 0 to 65535 (0: any free one)")
-    api_keys: Secrets = Field(
-        (),
-        validation_alias=AliasChoices("api_keys", "ml_ids_api_keys"),
-        description="comma list of keys, one of which a request must bring, each as `name:role:key` with "
-        "role `read`, `predict` or `admin`, or as the key alone, which is then named by its place (`key-1`) "
-        "and has role `predict`; also read from ML_IDS_API_KEYS; unset: none is asked for",
-    )
-    allow_unauthenticated: bool = Field(
-        False, description="true or false; true serves other machines without API_KEYS"
-    )
-    metrics_public: bool = Field(
-        True,
-        description="true or false; false asks `GET /metrics` for a key of role `read`, when keys are set",
-    )
     dashboard: bool = Field(True, description="true or false; false takes the pages at `/dashboard` away")
     log_dir: Path = Field(Path("var/logs"), description="directory of the prediction and application logs")
     state_dir: Path = Field(Path("var"), description="directory of the embedded registry and other state")
@@ -203,7 +181,7 @@ class Settings(RequestSettings, AlertSettings, PublishingSettings):
         files = SecretFiles(settings_cls, [*secret_fields(), *SECOND_NAMES])
         return init_settings, env_settings, files, dotenv_settings
 
-    @field_validator("cic_interface", "api_keys", "capture_early_seconds", mode="before")
+    @field_validator("cic_interface", "capture_early_seconds", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         if not isinstance(value, str):
@@ -214,12 +192,6 @@ class Settings(RequestSettings, AlertSettings, PublishingSettings):
     @classmethod
     def _only_false_disables(cls, value: Any) -> bool:
         return str(value).strip().lower() != "false"
-
-    @field_validator("api_keys")
-    @classmethod
-    def _are_keys(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
-        parse_api_keys(value)
-        return value
 
     @field_validator("capture_early_seconds")
     @classmethod
@@ -242,15 +214,6 @@ class Settings(RequestSettings, AlertSettings, PublishingSettings):
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
         return value and value.expanduser().resolve()
-
-    @model_validator(mode="after")
-    def _guard_open_bind(self) -> Self:
-        if not (is_loopback(self.host) or self.api_keys or self.allow_unauthenticated):
-            raise ValueError(
-                f"HOST={self.host} serves other machines without a key: set API_KEYS, or "
-                "ALLOW_UNAUTHENTICATED=true if that is meant"
-            )
-        return self
 
     @property
     def tools_dir(self) -> Path:
@@ -324,14 +287,6 @@ def export_library_variables(env_file: Path = ENV_FILE) -> None:
         if value and name.startswith(LIBRARY_PREFIXES):
             os.environ.setdefault(name, value)
     os.environ.update(from_files(variables_with(env_file), LIBRARY_SECRETS))
-
-
-def is_loopback(host: str) -> bool:
-    """Return whether only this machine can reach an address."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _explain(detail: ErrorDetails) -> str:

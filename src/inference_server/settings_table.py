@@ -10,7 +10,8 @@ from pydantic.fields import FieldInfo
 
 from detection.mlflow_client import PASSWORD, without_passwords
 from inference_server.publishing_settings import PublishingSettings
-from inference_server.settings import LIBRARY_SECRETS, SECOND_NAMES, Settings, secret_fields
+from inference_server.serving_settings import SECOND_NAMES
+from inference_server.settings import LIBRARY_SECRETS, Settings, secret_fields
 
 HEADING = """\
 # Settings

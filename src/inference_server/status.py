@@ -16,6 +16,7 @@ from detection.shadow import ShadowStatus
 from detection.watcher import ModelStatus
 from detection.worker_counters import WorkerCounters
 from inference_server.alerts import AlertsStatus
+from inference_server.http_traffic import HttpStatus
 from inference_server.live_capture import CaptureStatus
 from inference_server.operating_threshold import ThresholdInForce
 from inference_server.uploads.status import UploadsStatus
@@ -39,6 +40,8 @@ class ServiceStatus:
         threshold: the operating threshold, None before there is a model.
         benign: the streams of benign flows, one a queue.
         events: what was told of the sensor itself.
+        http: the HTTP port.
+        access_log: LOG_DIR/access.log.
         application_log: LOG_DIR/application.log.
         resident_bytes: resident set of the process.
         stores: what is on disk.
@@ -59,6 +62,8 @@ class ServiceStatus:
     threshold: ThresholdInForce | None
     benign: tuple[BenignStatus, ...]
     events: EventsStatus
+    http: HttpStatus
+    access_log: LineFileStatus
     application_log: LineFileStatus
     resident_bytes: int
     stores: tuple[StoreStatus, ...]
@@ -68,4 +73,4 @@ class ServiceStatus:
 
 def log_files(status: ServiceStatus) -> tuple[LineFileStatus, ...]:
     """Return the state of every file in LOG_DIR."""
-    return *status.sink.files, status.alerts.log, status.application_log
+    return *status.sink.files, status.alerts.log, status.access_log, status.application_log

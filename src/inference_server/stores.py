@@ -13,7 +13,7 @@ from alerting.evidence_files import EvidenceFiles
 from alerting.housekeeping import DAY_SECONDS, Store, unlink
 from alerting.rotating_file import FILES, rotated_files
 from flows.archive import SUFFIX
-from inference_server import application_log
+from inference_server import access_log, application_log
 from inference_server.settings import Settings
 from inference_server.uploads.uploads import Uploads
 
@@ -23,6 +23,7 @@ LOGS: Final = (
     prediction_log.INSUFFICIENT,
     prediction_log.NEGATIVE,
     alert_log.NAME,
+    access_log.NAME,
     application_log.NAME,
 )
 

@@ -67,5 +67,5 @@ def running(arguments: list[str], folder: Path, **environment: str) -> Iterator[
 
 def _address(output: Path) -> str | None:
     text = output.read_text()
-    found = re.search(r"(?:ML-IDS|running) on (http://\S+)", text)
+    found = re.search(r"(?:ML-IDS|running) on (https?://\S+)", text)
     return found[1] if found and "startup complete" in text else None

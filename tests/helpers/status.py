@@ -23,6 +23,7 @@ from detection.watcher import ModelStatus
 from detection.worker_counters import WorkerCounters
 from flows.archive_writer import ArchiveContents
 from inference_server.alerts import AlertsStatus
+from inference_server.http_traffic import HttpStatus
 from inference_server.live_capture import CaptureStatus
 from inference_server.operating_threshold import ThresholdInForce
 from inference_server.status import ServiceStatus
@@ -229,6 +230,8 @@ def make_status(scorer: Any, **changes: Any) -> ServiceStatus:
         events=EventsStatus(
             True, ("capture on eth0: no packet for 300 s",), {("capture_silent", "raised"): 1}
         ),
+        http=HttpStatus(running=3, limit=256, sockets=2, answered={200: 20, 503: 1}, log_running=True),
+        access_log=LineFileStatus("access.log", 21, 0, None),
         application_log=LineFileStatus("application.log", 5, 0, None),
         resident_bytes=300_000_000,
         stores=(StoreStatus("alerts.json", files=2, bytes=900, limit_bytes=1000, expired=3, error=None),),

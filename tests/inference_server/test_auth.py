@@ -123,6 +123,16 @@ def test_of_two_keys_the_one_that_allows_more_counts() -> None:
     assert answer.json() == "ops"
 
 
+def test_requests_a_minute_count_by_caller_and_wrong_keys_by_address() -> None:
+    with _guarded(Settings(api_keys=ROLES, requests_per_minute=3)) as client:
+        answers = [client.get("/", headers={"X-API-Key": "r"}) for _ in range(4)]
+        assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
+        assert 1 <= int(answers[-1].headers["retry-after"]) <= 60
+        assert client.get("/", headers={"X-API-Key": "a"}).status_code == 200
+        guesses = [client.get("/", headers={"X-API-Key": f"guess {number}"}) for number in range(4)]
+        assert [answer.status_code for answer in guesses] == [401, 401, 401, 429]
+
+
 def test_web_sockets() -> None:
     with _guarded(Settings(api_keys=ROLES + ",other:read:schl\u00fcssel/+")) as client:
         assert _live(client, **{"X-API-Key": "r"}) == '"siem"'

@@ -1,19 +1,20 @@
 from __future__ import annotations
 
-import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
+from typing import Annotated
 
 import httpx
 import pytest
-from fastapi import FastAPI
-from starlette.responses import StreamingResponse
+from fastapi import FastAPI, Query
 
 from helpers.server import serving
 from inference_server.errors import (
     BodyTooLargeError,
     BusyError,
+    ForbiddenError,
     ModelNotAvailableError,
     RequestError,
+    TooManyRequestsError,
     UnauthorizedError,
     UnprocessableError,
     install_errors,
@@ -21,6 +22,7 @@ from inference_server.errors import (
 
 KINDS = {
     "401": UnauthorizedError,
+    "403": ForbiddenError,
     "413": BodyTooLargeError,
     "422": UnprocessableError,
     "503": ModelNotAvailableError,
@@ -37,13 +39,9 @@ def client() -> Iterator[httpx.Client]:
     async def raise_(kind: str) -> None:
         raise KINDS[kind](f"this is {kind}")
 
-    @app.get("/late")
-    async def late() -> StreamingResponse:
-        async def parts() -> AsyncIterator[bytes]:
-            yield b"begun"
-            raise ValueError("the secret cause")
-
-        return StreamingResponse(parts())
+    @app.get("/numbers/{number}")
+    async def numbers(number: int, limit: Annotated[int, Query(le=10)]) -> int:
+        return number + limit
 
     with serving(app) as client:
         yield client
@@ -64,18 +62,27 @@ def test_unauthorized_says_how(client: httpx.Client) -> None:
     assert client.get("/raise/401").headers["www-authenticate"] == "Bearer"
 
 
-def test_an_unexpected_error_tells_the_log_not_the_client(
-    client: httpx.Client, caplog: pytest.LogCaptureFixture
-) -> None:
-    with caplog.at_level(logging.ERROR):
-        answer = client.get("/raise/unknown-kind")
-    assert answer.status_code == 500
-    assert answer.json() == {"detail": "Internal error"}
-    (record,) = [record for record in caplog.records if record.name == "inference_server.errors"]
-    assert answer.headers["x-request-id"] in record.getMessage()
-    assert record.exc_info
+def test_a_caller_that_sends_too_much_is_told_when_to_come_back() -> None:
+    error = TooManyRequestsError("too many", 7)
+    assert (error.status, error.headers["Retry-After"]) == (429, "7")
 
 
-def test_an_error_after_the_start_of_an_answer_breaks_it_off(client: httpx.Client) -> None:
-    with pytest.raises(httpx.RemoteProtocolError):
-        client.get("/late")
+def test_a_path_that_is_not_served_says_where_to_look(client: httpx.Client) -> None:
+    answer = client.get("/nowhere")
+    assert answer.status_code == 404
+    assert answer.json() == {"detail": "Nothing is at /nowhere: GET /docs shows what there is"}
+
+
+def test_a_method_that_is_not_served_says_which_is(client: httpx.Client) -> None:
+    answer = client.delete("/raise/401")
+    assert (answer.status_code, answer.headers["allow"]) == (405, "GET")
+    assert answer.json() == {"detail": "DELETE is not allowed at /raise/401: GET is"}
+
+
+def test_a_wrong_parameter_is_named(client: httpx.Client) -> None:
+    answer = client.get("/numbers/one?limit=11")
+    assert answer.status_code == 422
+    assert answer.json()["detail"] == (
+        "number: Input should be a valid integer, unable to parse string as an integer; "
+        "limit: Input should be less than or equal to 10"
+    )

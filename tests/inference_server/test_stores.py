@@ -133,6 +133,7 @@ def test_every_store_is_in_health_with_its_size_and_limit(serve: Any, tmp_path: 
         stores = {store["name"]: store for store in client.get("/health").json()["stores"]}
         metrics = client.get("/metrics").text
     assert set(stores) == {
+        "access.log",
         *("positive_predictions.log", "insufficient_predictions.log", "negative_predictions.log"),
         *("alerts.json", "application.log", "evidence", "flows", "outbox", "alert book", "uploads"),
     }

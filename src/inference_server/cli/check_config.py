@@ -9,6 +9,7 @@ from inference_server.cli.reading import one_line_errors
 from inference_server.identities import identities
 from inference_server.settings import export_library_variables, load_settings
 from inference_server.settings_table import effective_settings
+from inference_server.tls import server_context
 from inference_server.transports import check_transports
 
 
@@ -18,6 +19,7 @@ def check_config() -> None:
         settings = load_settings()
         export_library_variables()
         check_transports(settings)
+        server_context(settings)
     table = Table("setting", "value")
     for name, value in effective_settings(settings):
         table.add_row(name, value)

@@ -13,6 +13,7 @@ import uvicorn
 from alerting.prediction_log import POSITIVE
 from inference_server.cli.reading import one_line_errors
 from inference_server.settings import Settings, export_library_variables, load_settings
+from inference_server.tls import server_context
 from inference_server.transports import check_transports
 
 BACKLOG: Final = 2048
@@ -29,13 +30,19 @@ def serve(
         settings = load_settings(**given)
         export_library_variables()
         check_transports(settings)
+        context = server_context(settings)
         # Before anything starts: two services must not capture and write the same logs.
         listener = _listen(settings)
     typer.echo(_where_to_look(settings, listener.getsockname()[1]))
     from inference_server.main import create_app
 
     config = uvicorn.Config(
-        create_app(settings), log_config=None, access_log=False, timeout_graceful_shutdown=1
+        create_app(settings),
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=1,
+        ssl_context_factory=(lambda *_: context) if context else None,
     )
     _Server(config).run([listener])
 
@@ -70,7 +77,7 @@ def _listen(settings: Settings) -> socket.socket:
 
 def _where_to_look(settings: Settings, port: int) -> str:
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    url = f"http://{host}:{port}"
+    url = f"{'https' if settings.tls_cert_file else 'http'}://{host}:{port}"
     return "\n".join(
         (
             f"ML-IDS on {url}    state: {url}/health    API: {url}/docs    Ctrl-C stops it",

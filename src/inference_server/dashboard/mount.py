@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import parse_qs
 
-from starlette.datastructures import MutableHeaders
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Response
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from inference_server.auth import READING
@@ -28,21 +27,6 @@ STATIC: Final = {"style.css": "text/css", "favicon.svg": "image/svg+xml"}
 WRONG_KEY_SECONDS: Final = 0.5
 """What an attempt with a wrong key takes at least."""
 LONGEST_FORM: Final = 4096
-POLICY: Final = "; ".join(
-    (
-        "default-src 'self'",
-        # Vue compiles templates in the browser.
-        "script-src 'self' 'unsafe-inline' 'unsafe-eval'",
-        "style-src 'self' 'unsafe-inline'",
-        "img-src 'self' data: blob:",
-        "font-src 'self' data:",
-        "connect-src 'self'",
-        "object-src 'none'",
-        "base-uri 'self'",
-        "form-action 'self'",
-        "frame-ancestors 'none'",
-    )
-)
 
 
 class Dashboard:
@@ -73,10 +57,10 @@ class Dashboard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
-        answer = await self._answer(scope, receive, guarded := _with_policy(send))
-        await answer(scope, receive, guarded)
+        answer = await self._answer(scope, receive)
+        await answer(scope, receive, send)
 
-    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> ASGIApp:
+    async def _answer(self, scope: Scope, receive: Receive) -> ASGIApp:
         if self._access is None or self._poller is None:
             return _refuse(scope, 404, "The dashboard is switched off (DASHBOARD=false)")
         connection = HTTPConnection(scope)
@@ -124,6 +108,7 @@ class Dashboard:
     async def _page(self, scope: Scope, caller: Caller) -> ASGIApp:
         scope["dashboard"] = self._poller
         scope["caller"] = caller
+        scope.setdefault("state", {})["caller"] = caller.name
         async with self._starting:
             if self._pages is None:
                 pages = await asyncio.to_thread(_import_pages)
@@ -166,15 +151,3 @@ def _refuse(scope: Scope, status: int, detail: str) -> ASGIApp:
         await WebSocket(scope, receive, send).close(1008, detail)
 
     return close
-
-
-def _with_policy(send: Send) -> Send:
-    async def sending(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            headers = MutableHeaders(scope=message)
-            headers["Content-Security-Policy"] = POLICY
-            headers["Referrer-Policy"] = "same-origin"
-            headers["X-Content-Type-Options"] = "nosniff"
-        await send(message)
-
-    return sending

@@ -6,6 +6,7 @@ import re
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import httpx
 import pytest
 from typer.testing import CliRunner
 
+from helpers.certificates import make_pair
 from helpers.command import running
 from helpers.models import typical_flow
 from helpers.server import wait_until
@@ -161,3 +163,33 @@ def test_serves_at_the_address_it_prints(tmp_path: Path, champion_state: Path, h
     with running(["ml-ids", "serve"], tmp_path, **environment) as service:
         wait_until(service.ready)
     assert not service.url.endswith(":0")
+
+
+def test_serves_https_with_a_certificate(tmp_path: Path, champion_state: Path) -> None:
+    pair = make_pair(tmp_path)
+    tls = {"TLS_CERT_FILE": str(pair.certificate), "TLS_KEY_FILE": str(pair.key)}
+    environment = NO_CAPTURE | tls | {"STATE_DIR": str(champion_state), "API_KEYS": "siem:read:hush"}
+    with running(["ml-ids", "serve", "--port", "0"], tmp_path, **environment) as service:
+        assert service.url.startswith("https://")
+        trusting = ssl.create_default_context(cafile=str(pair.certificate))
+        with httpx.Client(base_url=service.url, verify=trusting, timeout=60) as client:
+            answer = client.get("/", headers={"X-Request-Id": "over-tls"})
+        assert answer.json() == {"message": "Inference server is running."}
+        assert answer.headers["strict-transport-security"] == "max-age=31536000"
+        assert "server" not in answer.headers
+        with pytest.raises(httpx.HTTPError):
+            httpx.get(service.url.replace("https", "http"))
+        assert service.stop() < 5
+    assert '"request_id":"over-tls"' in (tmp_path / "logs" / "access.log").read_text()
+
+
+def test_a_certificate_that_cannot_be_used_is_said_before_anything_starts(tmp_path: Path) -> None:
+    pair, other = make_pair(tmp_path), make_pair(tmp_path, "other")
+    tls = {"TLS_CERT_FILE": str(pair.certificate), "TLS_KEY_FILE": str(other.key)}
+    for command in (["serve", "--port", "0"], ["check-config"]):
+        result = CliRunner().invoke(app, command, env=tls)
+        assert result.exit_code == 1
+        assert result.stderr == (
+            f"error: TLS_KEY_FILE={other.key} is not the key of TLS_CERT_FILE={pair.certificate}: "
+            "name a pair\n"
+        )
