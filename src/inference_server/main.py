@@ -10,6 +10,7 @@ from importlib.metadata import metadata
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
+from inference_server.alert_routes import router as alert_router
 from inference_server.capture_routes import router as capture_router
 from inference_server.dashboard.mount import PATH as DASHBOARD
 from inference_server.dashboard.mount import Dashboard
@@ -53,6 +54,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     install_errors(app)
     app.include_router(scoring_router)
     app.include_router(capture_router)
+    app.include_router(alert_router)
     app.include_router(router)
     app.mount(DASHBOARD, dashboard, name="dashboard")
     return app

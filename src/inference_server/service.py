@@ -30,6 +30,7 @@ from inference_server.kernels import Kernels
 from inference_server.live_capture import LiveCapture, captured_dialect
 from inference_server.metrics import Metrics
 from inference_server.minute_report import MinuteReport
+from inference_server.off_loop import OffLoop
 from inference_server.operating_threshold import OperatingThreshold
 from inference_server.operational_events import OperationalEvents
 from inference_server.predict import Predictor
@@ -65,6 +66,7 @@ class Service:
             configured_transports(settings),
         )
         self.alert_book = self.alerts.book
+        self.off_loop = OffLoop("off-loop")
         log = PredictionLog(
             settings.log_dir, negatives=settings.log_negative_predictions, **log_limits(settings)
         )
@@ -123,6 +125,7 @@ class Service:
     def stop(self, seconds: float = STOP_SECONDS) -> None:
         """Stop from the source to the end, so that open flows still reach the logs."""
         deadline = time.monotonic() + seconds
+        self.off_loop.stop()
         self.kernels.stop()
         self.watcher.stop()
         self.threshold.stop()

@@ -20,6 +20,9 @@ def test_routes() -> None:
         *("/", "/health", "/ready", "/metrics", "/predict"),
         *("/invocations", "/ping", "/api/predictions"),
         *("/api/captures", "/api/captures/{upload_id}", "/api/captures/{upload_id}/verdicts"),
+        *("/api/alerts", "/api/alerts/{alert_id}", "/api/alerts/{alert_id}/evidence", "/api/alerts/top"),
+        *("/api/alerts/{alert_id}/acknowledge", "/api/alerts/{alert_id}/label", "/api/labels"),
+        *("/api/statistics", "/api/blocklist"),
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import CancelledError
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -14,6 +15,7 @@ from alerting.alert import AlertRevision
 from alerting.book.feed import Feed, Subscription
 from alerting.book.filters import AlertFilter, AlertQuery
 from alerting.book.intake import CAPACITY, Intake
+from alerting.book.labelled_flows import LabelledFlowsExport
 from alerting.book.reader import AlertPage, BookReader, Ends
 from alerting.book.statistics import statistics
 from alerting.book.status import BookStatus
@@ -152,6 +154,10 @@ class AlertBook:
             code = int(found[0]["prediction"])
         return self._changed(Judgement(alert_id, verdict, code, note, who))
 
+    def labelled(self, dialect: str) -> LabelledFlowsExport:
+        """Return the labelled flows that were measured in a dialect, in the order labelled."""
+        return self._reader.labelled(dialect)
+
     def statistics(self, since: datetime, until: datetime, buckets: int) -> dict[str, Any]:
         """Return how many alerts were opened in a time, in parts of equal length, by class and severity."""
         return statistics(self._reader.opened(since, until, buckets), since, until, buckets)
@@ -217,7 +223,10 @@ class AlertBook:
         )
 
     def _changed(self, change: Change) -> dict[str, Any] | None:
-        return self._intake.ask(change).result(ANSWER_SECONDS)
+        try:
+            return self._intake.ask(change).result(ANSWER_SECONDS)
+        except CancelledError:
+            raise OSError("the alert book is closed") from None
 
     def _addresses(self, severity: int, since_us: int, origins: Sequence[str]) -> Iterator[Network]:
         for packed, _ in self._reader.sources(severity, since_us, origins):

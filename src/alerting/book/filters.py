@@ -5,10 +5,18 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+)
 from sqlalchemy import ColumnElement, Select, and_, exists, func, not_, or_
 
 from alerting.book.tables import ALERTS, DESTINATIONS
@@ -17,6 +25,7 @@ from flows.labels import BY_CODE, find_label
 
 PAGE: Final = 100
 LARGEST_PAGE: Final = 1000
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST_MAPPED: Final = MAPPED_PREFIX + b"\xff" * 4
 
 
@@ -27,11 +36,22 @@ def _class_code(value: Any) -> int:
 
 
 def _cursor(value: Any) -> Any:
-    return value if value is None or isinstance(value, int) else read_cursor(str(value))
+    return value if isinstance(value, int) else read_cursor(str(value))
 
 
-ClassCode = Annotated[int, BeforeValidator(_class_code)]
-AddressNetwork = Annotated[Network, BeforeValidator(parse_network)]
+def _in_our_time(moment: datetime) -> datetime:
+    if not 1970 < moment.year < 9999:
+        raise ValueError("write a year after 1970, before 9999")
+    return moment
+
+
+_TEXT: Final = WithJsonSchema({"type": "string"})
+Moment = Annotated[AwareDatetime, AfterValidator(_in_our_time)]
+"""A time with its zone."""
+
+ClassCode = Annotated[int, BeforeValidator(_class_code), _TEXT]
+Severity = Annotated[int, Field(ge=1, le=3)]
+AddressNetwork = Annotated[Network, BeforeValidator(parse_network), _TEXT]
 
 
 class AlertFilter(BaseModel):
@@ -39,10 +59,10 @@ class AlertFilter(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    since: AwareDatetime | None = Field(None, description="changed at or after this time")
-    until: AwareDatetime | None = Field(None, description="opened before this time")
+    since: Moment | None = Field(None, description="changed at or after this time")
+    until: Moment | None = Field(None, description="opened before this time")
     label: tuple[ClassCode, ...] = Field((), description="classes, by name or code", max_length=50)
-    severity: tuple[Literal[1, 2, 3], ...] = Field((), description="1 high, 2 medium, 3 low", max_length=3)
+    severity: tuple[Severity, ...] = Field((), description="1 high, 2 medium, 3 low", max_length=3)
     address: AddressNetwork | None = Field(
         None, description="an address or network that source or a destination is in"
     )
@@ -58,9 +78,9 @@ class AlertFilter(BaseModel):
     def conditions(self) -> Iterator[ColumnElement[bool]]:
         """Yield what must hold of a row of `ALERTS`."""
         if self.since:
-            yield ALERTS.c.changed_us >= _us(self.since)
+            yield ALERTS.c.changed_us >= micros(self.since)
         if self.until:
-            yield ALERTS.c.opened_us < _us(self.until)
+            yield ALERTS.c.opened_us < micros(self.until)
         if self.label:
             yield ALERTS.c.code.in_(self.label)
         if self.severity:
@@ -80,10 +100,8 @@ class AlertQuery(AlertFilter):
     """One page of the alerts that fit."""
 
     limit: int = Field(PAGE, ge=1, le=LARGEST_PAGE, description="how many at most")
-    cursor: Annotated[int | None, BeforeValidator(_cursor)] = Field(
-        None,
-        description="the `cursor` of the page before; nothing for the newest",
-        json_schema_extra={"type": "string"},
+    cursor: Annotated[int, BeforeValidator(_cursor), _TEXT] | None = Field(
+        None, description="the `cursor` of the page before; nothing for the newest"
     )
 
     def page(self, columns: Select[Any]) -> Select[Any]:
@@ -127,6 +145,6 @@ def inside(addresses: ColumnElement[Any], network: Network) -> ColumnElement[boo
     return and_(within, not_(addresses.between(MAPPED_PREFIX + bytes(4), _LAST_MAPPED)), addresses != UNKNOWN)
 
 
-def _us(moment: datetime) -> int:
-    seconds = (moment.astimezone(UTC) - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds()
-    return round(seconds * 1_000_000)
+def micros(moment: datetime) -> int:
+    """Return a time as UTC microseconds."""
+    return (moment - _EPOCH) // timedelta(microseconds=1)

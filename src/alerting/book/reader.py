@@ -12,7 +12,8 @@ import numpy as np
 import orjson
 from sqlalchemy import Integer, cast, func, select
 
-from alerting.book.filters import AlertFilter, AlertQuery, write_cursor
+from alerting.book.filters import AlertFilter, AlertQuery, micros, write_cursor
+from alerting.book.labelled_flows import LABELLED, LabelledFlowsExport, labelled_flows
 from alerting.book.summaries import SUMMARY, summaries
 from alerting.book.tables import ALERTS, COUNTERS, DESTINATIONS, DETAILS, LAST_SEQ
 from alerting.database.file import open_engine
@@ -81,8 +82,10 @@ class BookReader:
 
     def opened(self, since: datetime, until: datetime, buckets: int) -> list[tuple[int, int, int, int, int]]:
         """Return alerts opened in a time: (bucket, class code, severity, alerts, flows) in that order."""
-        first, end = round(since.timestamp() * 1e6), round(until.timestamp() * 1e6)
-        bucket = cast((ALERTS.c.opened_us - first) * buckets / (end - first), Integer)
+        first, end = micros(since), micros(until)
+        # Of a very long time the product is no integer any more.
+        part = cast((ALERTS.c.opened_us - first) * buckets / (end - first), Integer)
+        bucket = func.min(part, buckets - 1)
         wanted = (
             select(bucket, ALERTS.c.code, ALERTS.c.severity, func.count(), func.sum(ALERTS.c.count))
             .where(ALERTS.c.opened_us >= first, ALERTS.c.opened_us < end)
@@ -94,7 +97,7 @@ class BookReader:
 
     def top(self, ends: Ends, since: datetime, n: int) -> list[dict[str, Any]]:
         """Return the addresses that most alerts since a time are about, most alerts first."""
-        address = _addresses(ends, round(since.timestamp() * 1e6))
+        address = _addresses(ends, micros(since))
         worst, classes = func.min(address.c.severity), func.group_concat(address.c.code.distinct())
         wanted = (
             select(
@@ -124,6 +127,11 @@ class BookReader:
             }
             for (addr, alerts, flows, severity, codes, _), last in zip(rows, times, strict=True)
         ]
+
+    def labelled(self, dialect: str) -> LabelledFlowsExport:
+        """Return the labelled flows that were measured in a dialect."""
+        with self._engine.begin() as connection:
+            return labelled_flows(connection.execute(LABELLED), dialect)
 
     def sources(self, severity: int, since_us: int, origins: Sequence[str]) -> list[tuple[bytes, int]]:
         """Return the sources of alerts of at least a severity since a time, with the time of the latest.
