@@ -103,6 +103,7 @@ class Health(BaseModel):
     http: dict[str, Any] = Field(
         description="requests being answered and how many may be, open WebSockets, answers by status"
     )
+    streams: dict[str, Any] = Field(description="captures that are sent without end")
     resident_bytes: int = Field(
         description="resident set of the process, with each interface's ring_bytes and the used part of its "
         "table_bytes"

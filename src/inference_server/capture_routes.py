@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Path, Query
@@ -14,10 +15,10 @@ from inference_server.auth import SECURITY
 from inference_server.errors import RequestError
 from inference_server.responses import OrjsonResponse
 from inference_server.service import Service
+from inference_server.streams.response import NDJSON, StreamResponse, feed
 from inference_server.uploads.multipart import MEDIA_TYPE, NamedStream, first_file
 from inference_server.uploads.upload import Upload
 
-NDJSON: Final = "application/x-ndjson"
 UNAUTHORIZED: Final[dict[int | str, dict[str, Any]]] = {
     401: {"model": Problem, "description": "No accepted API key"},
     403: {"model": Problem, "description": "A key that does not allow this"},
@@ -35,6 +36,13 @@ CAPTURE_BODY: Final[dict[str, Any]] = {
             "application/vnd.tcpdump.pcap": {"schema": _BINARY},
             MEDIA_TYPE: {"schema": {"type": "object", "properties": {"file": _BINARY}, "required": ["file"]}},
         },
+    }
+}
+STREAM_BODY: Final[dict[str, Any]] = {
+    "requestBody": {
+        "required": True,
+        "description": "a pcap or pcapng capture, not compressed",
+        "content": {"application/octet-stream": {"schema": _BINARY}},
     }
 }
 TAKEN: Final[dict[int | str, dict[str, Any]]] = UNAUTHORIZED | {
@@ -72,9 +80,7 @@ async def upload_capture(request: Request, name: Name = None) -> Response:
             stream.chunks, name or stream.name, expected=int(length) if length.isdecimal() else None
         )
     except RequestError as error:
-        # The rest of the body is not read.
-        headers = {"Connection": "close", **error.headers}
-        return OrjsonResponse(error.body, status_code=error.status, headers=headers)
+        return _refused(error)
     location = {"Location": f"/api/captures/{upload.id}"}
     return OrjsonResponse(upload.model_dump(), status_code=202, headers=location)
 
@@ -130,6 +136,55 @@ async def capture_verdicts(
     service = _service(request)
     service.keys.require(request, Role.READ)
     return StreamingResponse(service.uploads.follow(upload_id, after, to_the_end=follow), media_type=NDJSON)
+
+
+async def stream_capture(request: Request) -> Response:
+    """Judge a capture of any length while it comes: one verdict a line as flows end, then a summary.
+
+    Plain pcap or pcapng, such as `tcpdump -U -w -` writes. Flows end as in live capture; while nothing comes,
+    the clock ends them. An answer that is not read stops the reading of the body.
+    """
+    service = _service(request)
+    service.keys.require(request, Role.PREDICT)
+    stream = None
+    reading = None
+    try:
+        stream = service.streams.open()
+        reading = asyncio.create_task(feed(stream, request.receive))
+        await stream.begun()
+    except RequestError as error:
+        return _refused(error)
+    except BaseException:
+        # The client, or the service, has gone.
+        if stream:
+            stream.abandon()
+        if reading:
+            reading.cancel()
+        raise
+    return StreamResponse(stream, reading)
+
+
+for method, name in (("POST", "stream_capture"), ("PUT", "put_stream")):
+    router.add_api_route(
+        "/api/stream",
+        stream_capture,
+        methods=[method],
+        name=name,
+        response_class=Response,
+        responses=UNAUTHORIZED
+        | {
+            200: {"description": "verdicts", "content": {NDJSON: {"schema": {"type": "string"}}}},
+            422: {"model": Problem, "description": "No capture"},
+            503: {"model": Problem, "description": "No model serves yet, or STREAMS_AT_ONCE (Retry-After)"},
+        },
+        openapi_extra=STREAM_BODY,
+    )
+
+
+def _refused(error: RequestError) -> Response:
+    """Return an answer that closes the connection: the rest of the body is not read."""
+    headers = {"Connection": "close", **error.headers}
+    return OrjsonResponse(error.body, status_code=error.status, headers=headers)
 
 
 async def _sent_file(request: Request) -> NamedStream:

@@ -179,6 +179,7 @@ def health_body(status: ServiceStatus, silence_seconds: float) -> dict[str, Any]
         "events": _events(status.events),
         "uploads": asdict(status.uploads),
         "http": _http(status.http),
+        "streams": asdict(status.streams),
         "resident_bytes": status.resident_bytes,
     }
 

@@ -337,6 +337,13 @@ COUNTERS: Final[dict[str, tuple[str, str, tuple[str, ...]]]] = {
         "As mlids_uploads_total.",
         ("result",),
     ),
+    "streams": ("Captures that were streamed.", "No need to act.", ()),
+    "stream_packets": (
+        "Packets of them.",
+        "Stands still although one is open: its sender is quiet, or its reader does not read.",
+        (),
+    ),
+    "stream_flows": ("Flows of them that were judged.", "As mlids_stream_packets_total.", ("result",)),
     "model_load_failures": (
         "Checks of the registry, and versions of the model, that failed.",
         "Grows: the registry cannot be reached, or a version is broken; /health says which. The last "

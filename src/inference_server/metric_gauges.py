@@ -237,6 +237,11 @@ GAUGES: Final[dict[str, tuple[str, str, tuple[str, ...]]]] = {
         "Near UPLOADS_WAITING: more are refused until one is done.",
         (),
     ),
+    "streams_active": (
+        "Captures that are being streamed.",
+        "Near STREAMS_AT_ONCE: more are refused until one ends.",
+        (),
+    ),
     "drift_share": (
         "Share of features whose population stability index is above 0.25.",
         "Above 0.1: the traffic is unlike the training's; ml-ids calibrate, or train with your own traffic.",

@@ -110,7 +110,7 @@ def _samples(status: ServiceStatus) -> Iterable[Sample]:
         yield "store_bytes", (store.name,), store.bytes
         yield "store_limit_bytes", (store.name,), store.limit_bytes
         yield "store_files_expired", (store.name,), store.expired
-    yield from upload_samples(status.uploads)
+    yield from upload_samples(status.uploads, status.streams)
     yield from _http_samples(status.http)
     yield "thread_running", ("housekeeping",), float(status.housekeeping_running)
     yield "resident_bytes", (), status.resident_bytes

@@ -35,3 +35,8 @@ class RequestSettings(BaseSettings):
         description="megabytes of uploaded captures and their verdicts in `<STATE_DIR>/uploads`, at least 1; "
         "the oldest finished ones are deleted",
     )
+    streams_at_once: int = Field(
+        4,
+        ge=0,
+        description="captures that `POST /api/stream` reads at once, at least 0; each takes up to 60 MB",
+    )

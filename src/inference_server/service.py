@@ -38,6 +38,7 @@ from inference_server.resident import resident_bytes
 from inference_server.settings import Settings
 from inference_server.status import ServiceStatus
 from inference_server.stores import configured_stores, log_limits
+from inference_server.streams.streams import Streams
 from inference_server.transports import configured_benign_streams, configured_transports
 
 STOP_SECONDS: Final = 3.0
@@ -82,6 +83,7 @@ class Service:
         self.kernels = Kernels()
         self.report = MinuteReport(self.status)
         self.uploads = configured_uploads(settings, lambda: self.worker.scorer)
+        self.streams = Streams(settings, self.worker)
         stores = tuple(configured_stores(settings, self.alerts.evidence, self.uploads))
         self.housekeeping = Housekeeping(stores, settings.keep_days)
         self.events = OperationalEvents(
@@ -132,6 +134,7 @@ class Service:
         self.demo.stop()
         self.report.stop()
         self.uploads.stop()
+        self.streams.stop()
         self.housekeeping.stop()
         self.events.stop()
         self.capture.stop(seconds / 2)
@@ -168,6 +171,7 @@ class Service:
             stores=self.housekeeping.status(),
             housekeeping_running=self.housekeeping.running,
             uploads=self.uploads.status(),
+            streams=self.streams.status(),
         )
 
     def health(self) -> dict[str, Any]:

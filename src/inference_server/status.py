@@ -19,6 +19,7 @@ from inference_server.alerts import AlertsStatus
 from inference_server.http_traffic import HttpStatus
 from inference_server.live_capture import CaptureStatus
 from inference_server.operating_threshold import ThresholdInForce
+from inference_server.streams.status import StreamsStatus
 from inference_server.uploads.status import UploadsStatus
 
 
@@ -47,6 +48,7 @@ class ServiceStatus:
         stores: what is on disk.
         housekeeping_running: the thread that looks at it is alive.
         uploads: captures that were sent, and their analyses.
+        streams: captures that are sent without end.
     """
 
     scorer: Scorer | None
@@ -69,6 +71,7 @@ class ServiceStatus:
     stores: tuple[StoreStatus, ...]
     housekeeping_running: bool
     uploads: UploadsStatus
+    streams: StreamsStatus
 
 
 def log_files(status: ServiceStatus) -> tuple[LineFileStatus, ...]:

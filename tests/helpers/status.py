@@ -27,6 +27,7 @@ from inference_server.http_traffic import HttpStatus
 from inference_server.live_capture import CaptureStatus
 from inference_server.operating_threshold import ThresholdInForce
 from inference_server.status import ServiceStatus
+from inference_server.streams.status import StreamsStatus
 from inference_server.uploads.status import UploadsStatus
 
 COUNTERS = MeterCounters(
@@ -239,5 +240,6 @@ def make_status(scorer: Any, **changes: Any) -> ServiceStatus:
         uploads=UploadsStatus(
             received=3, done=1, failed=1, deleted=0, flows=700, attacks=70, active=1, running=True
         ),
+        streams=StreamsStatus(opened=2, packets=5000, flows=60, attacks=6, active=1),
     )
     return replace(well, **changes)

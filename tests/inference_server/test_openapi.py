@@ -23,6 +23,7 @@ def test_routes() -> None:
         *("/api/alerts", "/api/alerts/{alert_id}", "/api/alerts/{alert_id}/evidence", "/api/alerts/top"),
         *("/api/alerts/{alert_id}/acknowledge", "/api/alerts/{alert_id}/label", "/api/labels"),
         *("/api/statistics", "/api/blocklist"),
+        "/api/stream",
     }
 
 
