@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from typing import Any, Final
 
@@ -39,7 +40,11 @@ class _Commands(TyperGroup):
 
 def _command(title: str) -> Any:
     name = title.replace("-", "_")
-    found = getattr(import_module(f"{__name__}.{name}"), name)
+    try:
+        found = getattr(import_module(f"{__name__}.{name}"), name)
+    except ModuleNotFoundError as error:
+        # The command is there even where only the clients were installed.
+        sys.exit(f"error: {error.name} is not installed: pip install 'ml-ids[sensor]'")
     if isinstance(found, typer.Typer):
         group = get_group(found)
         group.name = title

@@ -34,3 +34,11 @@ def test_a_command_is_imported_without_the_others():
     loaded = subprocess.check_output([sys.executable, "-c", script], text=True).split()
     assert "capture.files" in loaded
     assert not {"sqlalchemy", "fastapi", "mlflow", "inference_server.cli.serve"} & set(loaded)
+
+
+@pytest.mark.parametrize("missing", ["pydantic_settings", "numba"])
+def test_what_the_sensor_needs_is_named_where_only_the_clients_are(missing):
+    code = f"import sys; sys.modules[{missing!r}] = None\nfrom inference_server.cli import app\napp()"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert ran.returncode == 1
+    assert ran.stderr == f"error: {missing} is not installed: pip install 'ml-ids[sensor]'\n"
