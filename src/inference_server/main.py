@@ -15,6 +15,7 @@ from inference_server.capture_routes import router as capture_router
 from inference_server.dashboard.mount import PATH as DASHBOARD
 from inference_server.dashboard.mount import Dashboard
 from inference_server.errors import install_errors
+from inference_server.live_routes import router as live_router
 from inference_server.routes import router
 from inference_server.scoring_routes import ScoringRoutes
 from inference_server.scoring_routes import router as scoring_router
@@ -54,6 +55,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     install_errors(app)
     app.include_router(scoring_router)
     app.include_router(capture_router)
+    app.include_router(live_router)
     app.include_router(alert_router)
     app.include_router(router)
     app.mount(DASHBOARD, dashboard, name="dashboard")

@@ -106,6 +106,10 @@ class AlertBook:
         """Return the alerts that fit a query, the newest first."""
         return self._reader.page(query)
 
+    def last_seq(self) -> int:
+        """Return the number of the latest change of any alert."""
+        return self._reader.last_seq()
+
     def get(self, alert_id: str) -> AlertDetail | None:
         """Return an alert, None when there is none of that id."""
         found = self._reader.get(alert_id)

@@ -49,6 +49,11 @@ _TEXT: Final = WithJsonSchema({"type": "string"})
 Moment = Annotated[AwareDatetime, AfterValidator(_in_our_time)]
 """A time with its zone."""
 
+
+def _listed(value: Any) -> Any:
+    return value if isinstance(value, (list, tuple)) else [value]
+
+
 ClassCode = Annotated[int, BeforeValidator(_class_code), _TEXT]
 Severity = Annotated[int, Field(ge=1, le=3)]
 AddressNetwork = Annotated[Network, BeforeValidator(parse_network), _TEXT]
@@ -61,8 +66,12 @@ class AlertFilter(BaseModel):
 
     since: Moment | None = Field(None, description="changed at or after this time")
     until: Moment | None = Field(None, description="opened before this time")
-    label: tuple[ClassCode, ...] = Field((), description="classes, by name or code", max_length=50)
-    severity: tuple[Severity, ...] = Field((), description="1 high, 2 medium, 3 low", max_length=3)
+    label: Annotated[tuple[ClassCode, ...], BeforeValidator(_listed)] = Field(
+        (), description="classes, by name or code", max_length=50
+    )
+    severity: Annotated[tuple[Severity, ...], BeforeValidator(_listed)] = Field(
+        (), description="1 high, 2 medium, 3 low", max_length=3
+    )
     address: AddressNetwork | None = Field(
         None, description="an address or network that source or a destination is in"
     )

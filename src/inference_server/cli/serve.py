@@ -19,6 +19,8 @@ from inference_server.transports import check_transports
 BACKLOG: Final = 2048
 """Connections that may wait to be accepted."""
 
+LONGEST_SOCKET_MESSAGE: Final = 1_000_000
+
 
 def serve(
     host: Annotated[str | None, typer.Option(help="address to listen on; HOST when not given")] = None,
@@ -41,6 +43,9 @@ def serve(
         log_config=None,
         access_log=False,
         server_header=False,
+        # Each subscriber of live alerts would have its own copy compressed, on the event loop.
+        ws_per_message_deflate=False,
+        ws_max_size=LONGEST_SOCKET_MESSAGE,
         timeout_graceful_shutdown=1,
         ssl_context_factory=(lambda *_: context) if context else None,
     )
