@@ -30,7 +30,7 @@ def test_fuzzing_for_a_short_while_is_clean(tmp_path: Path) -> None:
     executions = [
         int(line.split()[1].replace(",", "")) for line in answer.stdout.splitlines()[: len(TARGETS)]
     ]
-    assert min(executions) > 100
+    assert min(executions) > 20
     assert "0 differ from interpreted" in answer.stdout
 
 

@@ -20,6 +20,8 @@ from helpers.models import typical_flow
 from helpers.server import wait_until
 from inference_server.cli import app
 
+# A second or two; on a machine that does much else, more.
+STOP_SECONDS = 20
 NO_CAPTURE = {"START_CICFLOWMETER": "false", "DEMO": "0"}
 
 
@@ -28,7 +30,7 @@ def test_serves_until_a_signal(tmp_path: Path, champion_state: Path, number: sig
     environment = NO_CAPTURE | {"STATE_DIR": str(champion_state)}
     with running(["ml-ids", "serve", "--port", "0"], tmp_path, **environment) as service:
         wait_until(service.ready)
-        assert service.stop(number) < 5
+        assert service.stop(number) < STOP_SECONDS
         output = service.output.read_text()
     assert service.process.returncode == 0
     assert "Traceback" not in output
@@ -42,14 +44,14 @@ def test_a_second_signal_does_not_break_the_stop_off(tmp_path: Path, champion_st
     with running(["ml-ids", "serve", "--port", "0"], tmp_path, **environment) as service:
         wait_until(service.ready)
         service.process.send_signal(signal.SIGINT)
-        assert service.stop() < 5
+        assert service.stop() < STOP_SECONDS
     assert service.process.returncode == 0
     assert "Traceback" not in service.output.read_text()
 
 
 def test_stops_in_time_while_the_model_is_being_loaded(tmp_path: Path) -> None:
     with running(["ml-ids", "serve", "--port", "0"], tmp_path, **NO_CAPTURE) as service:
-        assert service.stop() < 5
+        assert service.stop() < STOP_SECONDS
     assert service.process.returncode == 0
 
 
@@ -61,7 +63,7 @@ def test_demo_flows_reach_the_logs(tmp_path: Path, champion_state: Path) -> None
     }
     with running(["ml-ids", "serve", "--port", "0"], tmp_path, **environment) as service:
         wait_until(lambda: "demo capture replayed" in service.output.read_text())
-        assert service.stop() < 5
+        assert service.stop() < STOP_SECONDS
     (flows,) = re.findall(r"demo capture replayed: (\d+) flows", service.output.read_text())
     texts = [path.read_text() for path in (tmp_path / "logs").glob("*_predictions.log*")]
     lines = [line for text in texts for line in text.splitlines()]
@@ -105,7 +107,7 @@ def test_plain_uvicorn_serves_the_same(tmp_path: Path, champion_state: Path) -> 
     environment = NO_CAPTURE | {"STATE_DIR": str(champion_state)}
     with running(["uvicorn", "inference_server.main:app", "--port", "0"], tmp_path, **environment) as service:
         wait_until(service.ready)
-        assert service.stop() < 5
+        assert service.stop() < STOP_SECONDS
     assert "started: interface none, dialect improved" in service.output.read_text()
 
 
@@ -179,7 +181,7 @@ def test_serves_https_with_a_certificate(tmp_path: Path, champion_state: Path) -
         assert "server" not in answer.headers
         with pytest.raises(httpx.HTTPError):
             httpx.get(service.url.replace("https", "http"))
-        assert service.stop() < 5
+        assert service.stop() < STOP_SECONDS
     assert '"request_id":"over-tls"' in (tmp_path / "logs" / "access.log").read_text()
 
 
