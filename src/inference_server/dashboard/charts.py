@@ -11,9 +11,18 @@ AXIS: Final = {
     "axisTick": {"show": False},
     "splitLine": {"lineStyle": {"color": LINE}},
 }
+FONT: Final = {"fontFamily": 'system-ui, -apple-system, "Segoe UI", Roboto, Arial, sans-serif'}
 BLUE: Final = "#3b82f6"
 RED: Final = "#dc2f40"
 AMBER: Final = "#d98b1d"
+LEGEND: Final = {
+    "top": 0,
+    "left": 0,
+    "itemWidth": 14,
+    "itemHeight": 8,
+    "itemGap": 18,
+    "icon": "roundRect",
+}
 TIP: Final = {
     "trigger": "axis",
     "renderMode": "html",
@@ -28,8 +37,9 @@ def over_time(lines: Sequence[tuple[str, str, list[list[float]]]], *, filled: bo
     """Return the options of a chart of `(name, colour, [[milliseconds, value], ...])` lines."""
     return {
         "animation": False,
+        "textStyle": FONT,
         "grid": {"left": 8, "right": 12, "top": 30, "bottom": 4, "containLabel": True},
-        "legend": {"top": 0, "left": 0, "itemWidth": 14, "itemHeight": 8, "itemGap": 18, "icon": "roundRect"},
+        "legend": LEGEND,
         "tooltip": TIP,
         "xAxis": {"type": "time", **AXIS, "splitLine": {"show": False}, "axisLabel": {"hideOverlap": True}},
         "yAxis": {"type": "value", "min": 0, "minInterval": 1, **AXIS},
@@ -44,5 +54,86 @@ def over_time(lines: Sequence[tuple[str, str, list[list[float]]]], *, filled: bo
                 "data": points,
             }
             for name, colour, points in lines
+        ],
+    }
+
+
+def bars_over_time(
+    layers: Sequence[tuple[str, str, list[list[Any]]]], span: tuple[str, str] | None
+) -> dict[str, Any]:
+    """Return the options of stacked bars of `(name, colour, [[time, value], ...])`."""
+    low, high = span or (None, None)
+    return {
+        "animation": False,
+        "textStyle": FONT,
+        "grid": {"left": 8, "right": 12, "top": 30, "bottom": 4, "containLabel": True},
+        "legend": LEGEND,
+        "tooltip": TIP,
+        "xAxis": {
+            "type": "time",
+            "min": low,
+            "max": high,
+            **AXIS,
+            "splitLine": {"show": False},
+            "axisLabel": {"hideOverlap": True},
+        },
+        "yAxis": {"type": "value", "min": 0, "minInterval": 1, **AXIS},
+        "series": [
+            {
+                "name": name,
+                "type": "bar",
+                "stack": "all",
+                "barMaxWidth": 14,
+                "barMinWidth": 2,
+                "itemStyle": {"color": colour},
+                "data": points,
+            }
+            for name, colour, points in layers
+        ],
+    }
+
+
+def contributions(rows: Sequence[tuple[str, float]]) -> dict[str, Any]:
+    """Return the options of bars of `(feature, how far it moved the verdict)`, the first on top."""
+    furthest = max((abs(value) for _, value in rows), default=1.0) * 1.3
+    return {
+        "animation": False,
+        "textStyle": FONT,
+        "grid": {"left": 8, "right": 8, "top": 4, "bottom": 4, "containLabel": True},
+        "tooltip": {**TIP, "axisPointer": {"type": "none"}},
+        "xAxis": {
+            "type": "value",
+            "min": -furthest,
+            "max": furthest,
+            **AXIS,
+            "splitLine": {"show": False},
+            "axisLabel": {"show": False},
+        },
+        "yAxis": {
+            "type": "category",
+            "inverse": True,
+            "data": [name for name, _ in rows],
+            **AXIS,
+            "axisLabel": {"interval": 0, "width": 190, "overflow": "truncate", "fontSize": 11.5},
+        },
+        "series": [
+            {
+                "name": "moves the verdict by",
+                "type": "bar",
+                "barMaxWidth": 16,
+                "data": [
+                    {
+                        "value": round(value, 4),
+                        "itemStyle": {"color": RED if value > 0 else BLUE, "borderRadius": 3},
+                        "label": {
+                            "show": True,
+                            "position": "right" if value > 0 else "left",
+                            "formatter": f"{value:+.2f}",
+                            "fontSize": 11,
+                        },
+                    }
+                    for _, value in rows
+                ],
+            }
         ],
     }

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from html import escape
 from typing import Final
 
-from nicegui import ui
+from nicegui import background_tasks, ui
 from nicegui.elements.html import Html
+from nicegui.elements.mixins.text_element import TextElement
 from starlette.requests import Request
 
 from inference_server.dashboard.access import Caller
@@ -17,9 +19,8 @@ from inference_server.dashboard.pill import pill_of
 from inference_server.dashboard.poller import Poller
 from inference_server.dashboard.snapshot import Snapshot
 
-PAGES: Final = {"/sensor": "Sensor"}
+PAGES: Final = {"/": "Alerts", "/sensor": "Sensor", "/captures": "Captures"}
 THEME_COOKIE: Final = "mlids_theme"
-DRAWN_PROBLEM: Final = "page"
 
 
 class Page:
@@ -33,6 +34,7 @@ class Page:
     def __init__(self, request: Request) -> None:
         self.caller: Caller = request.scope["caller"]
         self.poller: Poller = request.scope["dashboard"]
+        self._client = ui.context.client
         self._drawers: list[Callable[[Snapshot], object]] = []
 
     def each_look(self, draw: Callable[[Snapshot], object]) -> None:
@@ -41,15 +43,44 @@ class Page:
         if self.poller.latest:
             draw(self.poller.latest)
 
+    def each_look_async(self, draw: Callable[[], Awaitable[None]]) -> None:
+        """Have `draw` run with each look, unless it still runs from the one before."""
+        running: list[asyncio.Task[None]] = []
+
+        def begin(_: Snapshot) -> None:
+            if not running or running[-1].done():
+                running[:] = [self.background(draw)]
+
+        self.each_look(begin)
+
+    def background(self, work: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
+        """Do what waits, in the name of this page."""
+
+        async def run() -> None:
+            with self._client:
+                await work()
+
+        return background_tasks.create(run(), name="dashboard-page")
+
     def panel(self, template: str) -> Html:
         """Show a part of the page that is made once for everyone."""
         shown = html()
         self.each_look(lambda snapshot: shown.set_content(panel(template, snapshot)))
         return shown
 
+    def button(
+        self, text: str, pressed: Callable[[], object], *, primary: bool = False, **props: str
+    ) -> TextElement:
+        """Show a button."""
+        made = TextElement(tag="button", text=text).classes("primary" if primary else "button")
+        made.props("type=button").on("click", pressed)
+        for name, value in props.items():
+            made.props[name.replace("_", "-")] = value
+        return made
+
     def watch(self) -> None:
         """Follow the service from when the browser connects until the page is gone."""
-        client = ui.context.client
+        client = self._client
         ended: list[Callable[[], None]] = []
 
         def connected() -> None:
@@ -78,7 +109,7 @@ def page(request: Request, path: str, title: str) -> Iterator[Page]:
     ui.dark_mode({"dark": True, "light": False}.get(theme))
     ui.page_title(f"{title} · ML-IDS")
     _header(built, path)
-    with ui.element("main").classes("main").props("id=content"):
+    with ui.element("div").classes("main"):
         html(f'<div class="head"><h1>{escape(title)}</h1></div>')
         yield built
     built.watch()

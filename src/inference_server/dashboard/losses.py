@@ -15,6 +15,7 @@ UNWRITTEN: Final = "verdicts not written to a log"
 UNALERTED: Final = "attacks no alert heard of"
 LINES: Final = "lines lost by a log"
 MESSAGES: Final = "messages lost before the outbox"
+BOOK: Final = "alerts lost before the alert book"
 ARCHIVE: Final = "flows lost before the archive"
 
 
@@ -29,6 +30,7 @@ def losses(status: ServiceStatus) -> dict[str, int]:
         UNALERTED: status.sink.unalerted,
         LINES: sum(file.lost for file in log_files(status)),
         MESSAGES: sum(status.alerts.outbox.lost.values()),
+        BOOK: sum(status.alerts.book.lost.values()),
         ARCHIVE: sum(status.archive.dropped.values()),
     }
 

@@ -18,6 +18,7 @@ from inference_server.dashboard.access import Access, Caller, from_this_site
 from inference_server.dashboard.login_page import login_page
 from inference_server.dashboard.poller import Poller
 from inference_server.dashboard.secret_key import signing_key
+from inference_server.dashboard.transfers import transfer
 from inference_server.responses import OrjsonResponse
 from inference_server.service import Service
 
@@ -75,6 +76,11 @@ class Dashboard:
         caller = self._access.caller(connection)
         if caller is None:
             return self._not_logged_in(scope, path)
+        if scope["type"] == "http":
+            service = self._poller.service
+            answer = await transfer(path, Request(scope, receive), service, caller)
+            if answer is not None:
+                return answer
         return await self._page(scope, caller)
 
     async def _session(self, path: str, request: Request) -> Response:

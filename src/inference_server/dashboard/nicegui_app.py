@@ -6,27 +6,19 @@ from functools import cache
 
 from fastapi import FastAPI
 from nicegui import ui
-from starlette.requests import Request
-from starlette.responses import RedirectResponse
 
-from inference_server.dashboard import sensor_page
+from inference_server.dashboard import alerts_page, captures_page, sensor_page
 
 TITLE = "ML-IDS"
 RECONNECT_SECONDS = 10.0
 """How long a page that lost its connection may come back to what it showed."""
 
 
-def home(request: Request) -> RedirectResponse:
-    """Lead to the page that is looked at first."""
-    return RedirectResponse(f"{request.scope['root_path']}{sensor_page.PATH}")
-
-
 @cache
 def pages_app() -> FastAPI:
     """Return the application that serves the pages; its lifespan is to be entered."""
-    for page in (sensor_page,):
+    for page in (alerts_page, captures_page, sensor_page):
         page.register()
-    ui.page("/")(home)
     app = FastAPI(openapi_url=None)
     ui.run_with(
         app,

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
+from inference_server.dashboard.alert_news import AlertNews
 from inference_server.dashboard.history import Sample
 from inference_server.dashboard.losses import growth, losses
 from inference_server.dashboard.snapshot import Snapshot, rates_between, totals_of
@@ -33,31 +34,34 @@ class Poller:
     Attributes:
         latest: the last look, None before the first.
         samples: the counters of the last 24 hours, one every 10 seconds.
+        alerts: what happened in the alert book.
     """
 
     def __init__(self, service: Service) -> None:
         self.service = service
         self.latest: Snapshot | None = None
         self.samples: deque[Sample] = deque(maxlen=SAMPLES)
+        self.alerts = AlertNews(service.alert_book)
         self._watchers: list[Callable[[Snapshot], None]] = []
         self._lost: deque[tuple[float, dict[str, int]]] = deque([(time.time(), {})])
         self._wake = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
         """Begin to look; from the event loop that serves the pages."""
-        self._task = asyncio.create_task(self._run(), name="dashboard-poller")
+        work = {"dashboard-poller": self._run(), "dashboard-alerts": self.alerts.follow()}
+        self._tasks = [asyncio.create_task(run, name=name) for name, run in work.items()]
 
     async def stop(self) -> None:
         """Look no more."""
-        if self._task:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def watch(self, show: Callable[[Snapshot], None]) -> Callable[[], None]:
         """Call `show` with each look from now on; returns what ends that."""
         self._watchers.append(show)
+        self.alerts.begin()
         self._wake.set()
         return lambda: self._watchers.remove(show) if show in self._watchers else None
 
@@ -103,6 +107,8 @@ class Poller:
         apart = SAMPLE_SECONDS if len(self.samples) >= DENSE else WATCHED_SECONDS
         if not self.samples or now - self.samples[-1].time >= apart - 0.5:
             self.samples.append(Sample(now, totals))
+        if self._watchers:
+            self.alerts.refresh()
         return Snapshot(
             time=now,
             status=status,
@@ -111,6 +117,7 @@ class Poller:
             rates=rates_between(before.totals, totals, max(now - before.time, 0.1)) if before else {},
             lost=lost,
             lost_lately=self._lately(now, lost),
+            uploads=self.service.uploads.list(),
             max_flows=self.service.settings.capture_max_flows,
         )
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from inference_server.status import ServiceStatus
+from inference_server.uploads.upload import Upload
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,7 @@ class Snapshot:
         lost: what was lost since the start, by place, zeros included.
         lost_lately: what of it was lost in the last minutes, without zeros.
         max_flows: flows an interface may have open.
+        uploads: captures that were sent, the latest first.
         panels: parts of pages made from this look, by template.
     """
 
@@ -53,6 +56,7 @@ class Snapshot:
     lost: dict[str, int] = field(default_factory=dict)
     lost_lately: dict[str, int] = field(default_factory=dict)
     max_flows: int = 0
+    uploads: Sequence[Upload] = ()
     panels: dict[str, str] = field(default_factory=dict)
 
     @property

@@ -1,0 +1,110 @@
+"""What happened in the alert book, read once for all pages that are open."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from alerting.book.book import AlertBook
+from alerting.book.filters import AlertFilter, AlertQuery
+
+RECENT: Final = 100
+EVERY: Final = AlertFilter.model_validate({})
+NEWEST: Final = AlertQuery.model_validate({"limit": RECENT})
+BUCKETS: Final = 60
+TOP: Final = 6
+SUMMED_SECONDS: Final = 5.0
+"""How old the sums over a span of time may be while somebody looks at them."""
+WANTED_SECONDS: Final = 15.0
+RETRY_SECONDS: Final = 5.0
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """Alerts of a span of time, summed.
+
+    Attributes:
+        statistics: as `GET /api/statistics` answers.
+        sources, targets: the addresses of most alerts.
+    """
+
+    statistics: dict[str, Any]
+    sources: list[dict[str, Any]]
+    targets: list[dict[str, Any]]
+
+
+class AlertNews:
+    """Follows the book with one subscription.
+
+    Attributes:
+        recent: the newest alerts, newest first; another list whenever any of them changed.
+        changes: how often that was.
+    """
+
+    def __init__(self, book: AlertBook) -> None:
+        self._book = book
+        self.recent: list[dict[str, Any]] = []
+        self.changes = 0
+        self._changed = True
+        self._begun = asyncio.Event()
+        self._overviews: dict[int, tuple[float, Overview]] = {}
+        self._wanted: dict[int, float] = {}
+
+    async def follow(self) -> None:
+        """Note what changes from `begin` on, until cancelled; after it was too slow, it subscribes again."""
+        await self._begun.wait()
+        while True:
+            try:
+                subscription = self._book.subscribe(EVERY, None)
+                self._changed = True
+                try:
+                    async for _ in subscription:
+                        self._changed = True
+                finally:
+                    subscription.close()
+            except OverflowError:
+                logger.warning("no room among the subscribers of live alerts: the dashboard's may be late")
+                self._changed = True
+                await asyncio.sleep(RETRY_SECONDS)
+
+    def begin(self) -> None:
+        """Follow from now on: somebody looks."""
+        self._begun.set()
+
+    def refresh(self) -> None:
+        """Read what changed, and the sums that pages asked for; waits for the disk."""
+        if self._changed:
+            self._changed = False
+            try:
+                self.recent = self._book.page(NEWEST).alerts
+            except Exception:
+                self._changed = True
+                raise
+            self.changes += 1
+        now = time.monotonic()
+        for hours, asked in tuple(self._wanted.items()):
+            if now - asked > WANTED_SECONDS:
+                self._wanted.pop(hours)
+                self._overviews.pop(hours, None)
+            elif hours not in self._overviews or now - self._overviews[hours][0] > SUMMED_SECONDS:
+                self._overviews[hours] = now, self._sum(hours)
+
+    def overview(self, hours: int) -> Overview | None:
+        """Return the sums over the last hours; None until the next refresh when nobody asked before."""
+        self._wanted[hours] = time.monotonic()
+        found = self._overviews.get(hours)
+        return found[1] if found else None
+
+    def _sum(self, hours: int) -> Overview:
+        until = datetime.now(UTC)
+        since = until - timedelta(hours=hours)
+        return Overview(
+            self._book.statistics(since, until, BUCKETS),
+            self._book.top("sources", since, TOP),
+            self._book.top("targets", since, TOP),
+        )

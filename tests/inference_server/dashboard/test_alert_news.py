@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import asyncio
+from typing import Any, cast
+
+from alerting.book.book import AlertBook
+from inference_server.dashboard.alert_news import AlertNews
+
+
+class Book:
+    """A book that tells of each message, and counts what is read of it."""
+
+    def __init__(self) -> None:
+        self.pages = 0
+        self.summed: list[float] = []
+        self.messages: asyncio.Queue[None] = asyncio.Queue()
+        self.subscribed = asyncio.Event()
+
+    def page(self, _: Any) -> Any:
+        self.pages += 1
+        return type("Page", (), {"alerts": [{"id": self.pages}]})
+
+    def statistics(self, since: Any, until: Any, _: int) -> Any:
+        self.summed.append((until - since).total_seconds() / 3600)
+        return {"total": 0}
+
+    def top(self, *_: Any) -> Any:
+        return []
+
+    def subscribe(self, *_: Any) -> Any:
+        self.subscribed.set()
+        return self
+
+    def close(self) -> None:
+        pass
+
+    def __aiter__(self) -> Any:
+        return self
+
+    async def __anext__(self) -> None:
+        await self.messages.get()
+
+
+def test_the_newest_alerts_are_read_again_only_after_a_change() -> None:
+    async def work() -> None:
+        book = Book()
+        news = AlertNews(cast(AlertBook, book))
+        following = asyncio.create_task(news.follow())
+        news.begin()
+        await asyncio.wait_for(book.subscribed.wait(), 30)
+        news.refresh()
+        news.refresh()
+        assert (book.pages, news.changes, news.recent) == (1, 1, [{"id": 1}])
+        book.messages.put_nowait(None)
+        async with asyncio.timeout(30):
+            while news.changes < 2:
+                news.refresh()
+                await asyncio.sleep(0)
+        assert news.recent == [{"id": 2}]
+        following.cancel()
+
+    asyncio.run(work())
+
+
+def test_nobody_subscribes_before_somebody_looks() -> None:
+    async def work() -> None:
+        book = Book()
+        following = asyncio.create_task(AlertNews(cast(AlertBook, book)).follow())
+        await asyncio.sleep(0)
+        assert not book.subscribed.is_set()
+        following.cancel()
+
+    asyncio.run(work())
+
+
+def test_a_span_is_summed_once_for_all_who_ask() -> None:
+    book = Book()
+    news = AlertNews(cast(AlertBook, book))
+    assert news.overview(24) is None
+    news.refresh()
+    first = news.overview(24)
+    news.refresh()
+    assert first is not None
+    assert news.overview(24) is first
+    assert book.summed == [24.0]
