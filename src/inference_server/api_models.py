@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
@@ -23,7 +23,7 @@ class Problem(BaseModel):
     detail: str
     missing: list[str] = Field([], description="canonical names of features that the body lacks")
     not_numeric: list[str] = Field([], description="keys of the body whose value is no number")
-    conflicting: list[tuple[str, str]] = Field(
+    conflicting: list[Annotated[list[str], Field(min_length=2, max_length=2)]] = Field(
         [], description="pairs of keys of the body that are one feature with two values"
     )
 
@@ -154,8 +154,13 @@ def _split_schema() -> dict[str, Any]:
     return {
         "type": "object",
         "properties": {
-            "columns": {"type": "array", "items": {"type": "string"}},
-            "data": {"type": "array", "items": {"type": "array"}, "minItems": 1, "maxItems": MAX_FLOWS},
+            "columns": {"type": "array", "items": {"type": "string"}, "minItems": 1},
+            "data": {
+                "type": "array",
+                "items": {"type": "array", "minItems": 1},
+                "minItems": 1,
+                "maxItems": MAX_FLOWS,
+            },
             "index": {"description": "ignored"},
         },
         "required": ["columns", "data"],

@@ -23,6 +23,7 @@ from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
+from starlette.routing import Match
 
 from inference_server.edge import Edge
 from inference_server.responses import OrjsonResponse
@@ -30,6 +31,9 @@ from inference_server.responses import OrjsonResponse
 NOT_YET: Final = "Model not available"
 NOT_FOUND: Final = 404
 METHOD_NOT_ALLOWED: Final = 405
+_UNREADABLE: Final = "There was an error parsing the body"
+"""What FastAPI says, with another status, of bytes that are no text."""
+METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
 class RequestError(Exception):
@@ -130,9 +134,23 @@ async def answer_http_error(request: Request, error: Exception) -> OrjsonRespons
     detail, headers = error.detail, error.headers or {}
     if error.status_code == NOT_FOUND and detail == "Not Found":
         detail = f"Nothing is at {path}: GET /docs shows what there is"
+    elif detail == _UNREADABLE:
+        return OrjsonResponse({"detail": "The body is not JSON"}, status_code=UnprocessableError.status)
     elif error.status_code == METHOD_NOT_ALLOWED:
-        detail = f"{method} is not allowed at {path}: {headers.get('Allow', 'another method')} is"
+        allowed = _methods_at(request)
+        headers = {"Allow": ", ".join(allowed)}
+        detail = f"{method} is not allowed at {path}: {headers['Allow'] or 'no other method'} is"
     return OrjsonResponse({"detail": detail}, status_code=error.status_code, headers=headers)
+
+
+def _methods_at(request: Request) -> list[str]:
+    """Return the methods that a path is served for, by whichever routes."""
+    scope = {**request.scope, "path_params": {}}
+    return [
+        method
+        for method in METHODS
+        if any(route.matches(scope | {"method": method})[0] is Match.FULL for route in request.app.routes)
+    ]
 
 
 async def answer_wrong_parameter(_: Request, error: Exception) -> OrjsonResponse:

@@ -15,7 +15,11 @@ from inference_server.capture_routes import router as capture_router
 from inference_server.dashboard.mount import PATH as DASHBOARD
 from inference_server.dashboard.mount import Dashboard
 from inference_server.errors import install_errors
+<<<<<<< HEAD
 from inference_server.live_routes import router as live_router
+=======
+from inference_server.openapi_document import describe
+>>>>>>> 4a98475 (Schemathesis asks a real server the whole document; the document says what every route may answer)
 from inference_server.routes import router
 from inference_server.scoring_routes import ScoringRoutes
 from inference_server.scoring_routes import router as scoring_router
@@ -59,6 +63,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(alert_router)
     app.include_router(router)
     app.mount(DASHBOARD, dashboard, name="dashboard")
+    describe(app)
     return app
 
 

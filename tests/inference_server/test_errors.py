@@ -43,6 +43,10 @@ def client() -> Iterator[httpx.Client]:
     async def numbers(number: int, limit: Annotated[int, Query(le=10)]) -> int:
         return number + limit
 
+    @app.post("/body")
+    async def body(value: dict[str, int]) -> None:
+        pass
+
     with serving(app) as client:
         yield client
 
@@ -77,6 +81,16 @@ def test_a_method_that_is_not_served_says_which_is(client: httpx.Client) -> None
     answer = client.delete("/raise/401")
     assert (answer.status_code, answer.headers["allow"]) == (405, "GET")
     assert answer.json() == {"detail": "DELETE is not allowed at /raise/401: GET is"}
+
+
+@pytest.mark.parametrize(
+    ("body", "detail"),
+    [(b"\xff", "The body is not JSON"), (b"{", "1: JSON decode error"), (b"1", "the body: Input should be")],
+)
+def test_a_wrong_body_is_said(client: httpx.Client, body: bytes, detail: str) -> None:
+    answer = client.post("/body", content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code == 422
+    assert answer.json()["detail"].startswith(detail)
 
 
 def test_a_wrong_parameter_is_named(client: httpx.Client) -> None:
