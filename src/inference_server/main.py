@@ -15,11 +15,8 @@ from inference_server.capture_routes import router as capture_router
 from inference_server.dashboard.mount import PATH as DASHBOARD
 from inference_server.dashboard.mount import Dashboard
 from inference_server.errors import install_errors
-<<<<<<< HEAD
 from inference_server.live_routes import router as live_router
-=======
 from inference_server.openapi_document import describe
->>>>>>> 4a98475 (Schemathesis asks a real server the whole document; the document says what every route may answer)
 from inference_server.routes import router
 from inference_server.scoring_routes import ScoringRoutes
 from inference_server.scoring_routes import router as scoring_router
