@@ -103,7 +103,8 @@ def load_package(
         raise ValueError(f"{directory}: {not_compiled(model_name, model_version, dialect=record.dialect)}")
     model = _load_model(directory, contents)
     try:
-        scorer = Scorer(model, record, model_name=model_name, model_version=model_version)
+        card = contents[CARD].decode(errors="replace")
+        scorer = Scorer(model, record, model_name=model_name, model_version=model_version, card=card)
     except ValueError as error:
         raise ValueError(f"{directory / RECORD}: {error}; {REGISTER_AGAIN}") from None
     _check_golden(directory / GOLDEN, contents[GOLDEN], scorer)

@@ -32,10 +32,17 @@ class Scorer:
     Attributes:
         record: what the model reads and knows.
         model_name, model_version: its name and version in the registry.
+        card: its model card, Markdown.
     """
 
     def __init__(
-        self, model: Model, record: ModelRecord, *, model_name: str = "", model_version: str = ""
+        self,
+        model: Model,
+        record: ModelRecord,
+        *,
+        model_name: str = "",
+        model_version: str = "",
+        card: str = "",
     ) -> None:
         """Put model and record together.
 
@@ -53,6 +60,7 @@ class Scorer:
         self.record = record
         self.model_name = model_name
         self.model_version = model_version
+        self.card = card
         self._threshold = record.threshold
         self._model = model
         self._codes = np.array(record.classes, np.int32)

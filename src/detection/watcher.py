@@ -118,6 +118,9 @@ class ModelWatcher:
         self._asking_since: float | None = None
         self._told: tuple[str, ...] = ()
         self._stop = threading.Event()
+        self._asked = threading.Event()
+        self._checks = 0
+        self._checked = threading.Condition()
         self._thread = threading.Thread(target=self._run, name="model-watcher", daemon=True)
 
     def start(self) -> None:
@@ -127,8 +130,17 @@ class ModelWatcher:
     def stop(self) -> None:
         """Give up; a call of the network that hangs ends with the process."""
         self._stop.set()
+        self._asked.set()
         if self._thread.ident is not None:
             self._thread.join(STOP_SECONDS)
+
+    def check_now(self, timeout: float) -> bool:
+        """Ask the registry at once, also for what failed its checks; return whether that was done in time."""
+        with self._checked:
+            # One that is under way may have asked before.
+            wanted = self._checks + (1 if self._asking_since is None else 2)
+            self._asked.set()
+            return self._checked.wait_for(lambda: self._checks >= wanted, timeout)
 
     def status(self) -> ModelStatus:
         """Return the state of this moment."""
@@ -139,19 +151,28 @@ class ModelWatcher:
 
     def _run(self) -> None:
         if self._serve_cached():
-            self._stop.wait(self._settle)
+            self._pause(self._settle)
         pause = self._shortest
         while not self._stop.is_set():
             self._asking_since = time.monotonic()
             answered = self._check()
-            self._asking_since = None
+            with self._checked:
+                self._asking_since = None
+                self._checks += 1
+                self._checked.notify_all()
             _spare_collector()
             if answered and self._status.champion:
                 pause = self._shortest
-                self._stop.wait(self._poll)
+                self._pause(self._poll)
             else:
-                self._stop.wait(pause)
+                self._pause(pause)
                 pause = min(2 * pause, max(self._longest, self._poll))
+
+    def _pause(self, seconds: float) -> None:
+        """Wait, unless somebody asks for a check or the end comes."""
+        if self._asked.wait(seconds):
+            self._asked.clear()
+            self._refusals = {}
 
     def _serve_cached(self) -> bool:
         found = self._cache.load()

@@ -5,6 +5,7 @@ RequestError
 ├── ForbiddenError          403
 ├── NotFoundError           404
 ├── SlowBodyError           408
+├── ConflictError           409
 ├── BodyTooLargeError       413
 ├── UnprocessableError      422
 ├── TooManyRequestsError    429, with Retry-After
@@ -70,6 +71,12 @@ class SlowBodyError(RequestError):
     """A body that does not come to its end."""
 
     status = 408
+
+
+class ConflictError(RequestError):
+    """What is asked for contradicts how things are."""
+
+    status = 409
 
 
 class BodyTooLargeError(RequestError):

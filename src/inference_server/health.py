@@ -165,9 +165,9 @@ def health_body(status: ServiceStatus, silence_seconds: float) -> dict[str, Any]
             "threshold_note": status.threshold and status.threshold.note,
             "features": list(scorer.record.features),
             "source": status.model.source,
-            "checked_at": _utc(status.model.checked_at),
+            "checked_at": utc_text(status.model.checked_at),
         },
-        "challenger": _challenger(status),
+        "challenger": challenger_body(status),
         "drift": status.drift and _drift(status.drift),
         "capture": _capture(status.capture, silence_seconds),
         "scoring": {"running": status.scoring_running, **asdict(status.scoring)},
@@ -184,7 +184,8 @@ def health_body(status: ServiceStatus, silence_seconds: float) -> dict[str, Any]
     }
 
 
-def _challenger(status: ServiceStatus) -> dict[str, Any] | None:
+def challenger_body(status: ServiceStatus) -> dict[str, Any] | None:
+    """Return what is known of the challenger, None without one."""
     challenger = status.model.challenger
     if challenger is None:
         return None
@@ -221,7 +222,8 @@ def _comparison(shadow: ShadowStatus) -> dict[str, Any]:
     }
 
 
-def _utc(seconds: float | None) -> str | None:
+def utc_text(seconds: float | None) -> str | None:
+    """Return Unix time as text."""
     return None if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
 
 

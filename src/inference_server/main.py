@@ -16,6 +16,7 @@ from inference_server.dashboard.mount import PATH as DASHBOARD
 from inference_server.dashboard.mount import Dashboard
 from inference_server.errors import install_errors
 from inference_server.live_routes import router as live_router
+from inference_server.model_routes import router as model_router
 from inference_server.openapi_document import describe
 from inference_server.routes import router
 from inference_server.scoring_routes import ScoringRoutes
@@ -58,6 +59,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(capture_router)
     app.include_router(live_router)
     app.include_router(alert_router)
+    app.include_router(model_router)
     app.include_router(router)
     app.mount(DASHBOARD, dashboard, name="dashboard")
     describe(app)

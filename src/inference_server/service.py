@@ -22,7 +22,7 @@ from inference_server.access_log import AccessLog
 from inference_server.alerts import SIDECAR, Alerts
 from inference_server.application_log import ApplicationLog
 from inference_server.auth import KeyCheck
-from inference_server.champion import configured_uploads, configured_watcher
+from inference_server.champion import configured_registry, configured_uploads, configured_watcher
 from inference_server.explaining import LatestModels
 from inference_server.health import health_body, missing_for_ready
 from inference_server.http_traffic import HttpTraffic
@@ -30,6 +30,7 @@ from inference_server.kernels import Kernels
 from inference_server.live_capture import LiveCapture, captured_dialect
 from inference_server.metrics import Metrics
 from inference_server.minute_report import MinuteReport
+from inference_server.model_desk import ModelDesk
 from inference_server.off_loop import OffLoop
 from inference_server.operating_threshold import OperatingThreshold
 from inference_server.operational_events import OperationalEvents
@@ -78,6 +79,14 @@ class Service:
         self.worker = ScoringWorker(self._scored, also_scored={captured_dialect(settings)} - {IMPROVED})
         self.threshold = OperatingThreshold(settings, self._score_with)
         self.watcher = configured_watcher(settings, self._serve, self._shadow)
+        self.model_desk = ModelDesk(
+            settings.mlflow_model_name,
+            configured_registry(settings),
+            self.watcher,
+            self.status,
+            self.alert_book.judged,
+        )
+        self.registry_calls = OffLoop("registry-calls", threads=1, at_once=8)
         self.capture = LiveCapture(settings, self.worker.hand_over)
         self.demo = demo.Demo(settings, self.worker)
         self.kernels = Kernels()
@@ -128,6 +137,7 @@ class Service:
         """Stop from the source to the end, so that open flows still reach the logs."""
         deadline = time.monotonic() + seconds
         self.off_loop.stop()
+        self.registry_calls.stop()
         self.kernels.stop()
         self.watcher.stop()
         self.threshold.stop()

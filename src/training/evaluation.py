@@ -36,6 +36,7 @@ class Evaluation:
         accuracy: share of the rows whose label is right.
         attacks_flagged: share of attack rows at or above the operating threshold.
         benign_flagged: share of benign rows at or above it.
+        confusion: rows by class and by most probable class, where there are any.
     """
 
     train_rows: int
@@ -44,6 +45,7 @@ class Evaluation:
     accuracy: float
     attacks_flagged: float
     benign_flagged: float
+    confusion: dict[tuple[int, int], int]
 
     @property
     def macro_f1(self) -> float:
@@ -60,6 +62,8 @@ class Evaluation:
                 f"{figures.name}/f1": figures.f1,
                 f"{figures.name}/n": figures.n,
             }
+        for (code, given), rows in self.confusion.items():
+            named[f"confusion/{BY_CODE[code].name}/{BY_CODE[given].name}"] = rows
         return named
 
 
@@ -81,7 +85,13 @@ def evaluate(
         accuracy=float(np.mean(predicted == codes)),
         attacks_flagged=float(np.mean(flagged[codes != 0])),
         benign_flagged=float(np.mean(flagged[codes == 0])),
+        confusion=_confusion(codes, predicted),
     )
+
+
+def _confusion(codes: NDArray[np.int32], predicted: NDArray[np.int32]) -> dict[tuple[int, int], int]:
+    pairs, counts = np.unique(np.column_stack([codes, predicted]), axis=0, return_counts=True)
+    return {(code, given): rows for (code, given), rows in zip(pairs.tolist(), counts.tolist(), strict=True)}
 
 
 def _class_figures(code: int, codes: NDArray[np.int32], predicted: NDArray[np.int32]) -> ClassFigures:

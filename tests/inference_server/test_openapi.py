@@ -22,7 +22,8 @@ def test_routes() -> None:
         *("/api/captures", "/api/captures/{upload_id}", "/api/captures/{upload_id}/verdicts"),
         *("/api/alerts", "/api/alerts/{alert_id}", "/api/alerts/{alert_id}/evidence", "/api/alerts/top"),
         *("/api/alerts/{alert_id}/acknowledge", "/api/alerts/{alert_id}/label", "/api/labels"),
-        *("/api/statistics", "/api/blocklist"),
+        *("/api/statistics", "/api/blocklist", "/api/model", "/api/model/versions"),
+        *("/api/model/reload", "/api/model/promote", "/api/model/rollback"),
         "/api/stream",
     }
 

@@ -41,4 +41,5 @@ def test_metrics_are_named_by_class() -> None:
             f"{name}/{kind}": 1.0 for name in ("Benign", "DoS Hulk") for kind in ("precision", "recall", "f1")
         },
         **{f"{name}/n": 1 for name in ("Benign", "DoS Hulk")},
+        **{f"confusion/{name}/{name}": 1 for name in ("Benign", "DoS Hulk")},
     }

@@ -162,6 +162,10 @@ class AlertBook:
         """Return the labelled flows that were measured in a dialect, in the order labelled."""
         return self._reader.labelled(dialect)
 
+    def judged(self) -> dict[str, dict[str, int]]:
+        """Return how many judged alerts there are, by their class and by the class somebody gave."""
+        return self._reader.judged()
+
     def statistics(self, since: datetime, until: datetime, buckets: int) -> dict[str, Any]:
         """Return how many alerts were opened in a time, in parts of equal length, by class and severity."""
         return statistics(self._reader.opened(since, until, buckets), since, until, buckets)

@@ -133,6 +133,18 @@ class BookReader:
         with self._engine.begin() as connection:
             return labelled_flows(connection.execute(LABELLED), dialect)
 
+    def judged(self) -> dict[str, dict[str, int]]:
+        """Return how many judged alerts there are, by their class and by the class somebody gave."""
+        pair = (ALERTS.c.code, ALERTS.c.verdict_code)
+        wanted = (
+            select(*pair, func.count()).where(ALERTS.c.verdict.is_not(None)).group_by(*pair).order_by(*pair)
+        )
+        found: dict[str, dict[str, int]] = {}
+        with self._engine.begin() as connection:
+            for given, really, alerts in connection.execute(wanted):
+                found.setdefault(BY_CODE[given].name, {})[BY_CODE[really].name] = alerts
+        return found
+
     def sources(self, severity: int, since_us: int, origins: Sequence[str]) -> list[tuple[bytes, int]]:
         """Return the sources of alerts of at least a severity since a time, with the time of the latest.
 
