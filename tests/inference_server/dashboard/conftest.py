@@ -18,8 +18,9 @@ KEYS = "eve:read:look,clerk:predict:ask,boss:admin:sesame"
 Watched = Callable[..., AbstractContextManager[tuple[str, Service]]]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """Chromium; while it runs, this thread has an event loop, and `asyncio.run` cannot be called."""
     with chromium() as running:
         yield running
 

@@ -1,44 +1,11 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, cast
+from typing import cast
 
 from alerting.book.book import AlertBook
+from helpers.told_book import Book
 from inference_server.dashboard.alert_news import AlertNews
-
-
-class Book:
-    """A book that tells of each message, and counts what is read of it."""
-
-    def __init__(self) -> None:
-        self.pages = 0
-        self.summed: list[float] = []
-        self.messages: asyncio.Queue[None] = asyncio.Queue()
-        self.subscribed = asyncio.Event()
-
-    def page(self, _: Any) -> Any:
-        self.pages += 1
-        return type("Page", (), {"alerts": [{"id": self.pages}]})
-
-    def statistics(self, since: Any, until: Any, _: int) -> Any:
-        self.summed.append((until - since).total_seconds() / 3600)
-        return {"total": 0}
-
-    def top(self, *_: Any) -> Any:
-        return []
-
-    def subscribe(self, *_: Any) -> Any:
-        self.subscribed.set()
-        return self
-
-    def close(self) -> None:
-        pass
-
-    def __aiter__(self) -> Any:
-        return self
-
-    async def __anext__(self) -> None:
-        await self.messages.get()
 
 
 def test_the_newest_alerts_are_read_again_only_after_a_change() -> None:

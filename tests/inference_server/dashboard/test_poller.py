@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from helpers.models import make_scorer
 from helpers.status import WORKER, make_status
+from helpers.told_book import Book
 from inference_server.dashboard.losses import SHED
 from inference_server.dashboard.poller import Poller
 from inference_server.dashboard.snapshot import Snapshot
@@ -18,6 +19,8 @@ class Looked:
 
     def __init__(self) -> None:
         self.looks = 0
+        self.alert_book = Book()
+        self.uploads = SimpleNamespace(list=list)
         self.settings = SimpleNamespace(capture_silence_seconds=300, capture_max_flows=1000)
 
     def status(self) -> Any:
