@@ -2,16 +2,19 @@
 
 python benchmarks/streaming.py [--packets 1000000] [--flows 70000] [--seconds 6]
 
-Needs curl. Times GET / on one connection, which waits for the event loop only, beside no, one and two
-streams that send a generated capture over and over as fast as it is taken.
+Needs curl. Times GET /, which waits for the event loop only, beside no, one and two streams that send a
+generated capture over and over as fast as it is taken: of the service that reads them, and in turns of a
+second one that does nothing, which shows what the processors alone cost on a machine that is busy.
 """
 
 from __future__ import annotations
 
 import argparse
 import http.client
+import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -33,12 +36,11 @@ VAR = Path(__file__).resolve().parent.parent / "var" / "bench"
 
 @dataclass(frozen=True)
 class Row:
-    """What was measured beside a number of streams."""
+    """What was measured beside a number of streams, of the service and of the idle one."""
 
     streams: int
-    p50_ms: float
-    p99_ms: float
-    longest_ms: float
+    p50_ms: tuple[float, float]
+    p99_ms: tuple[float, float]
     packets_per_second: float
     flows_per_second: float
 
@@ -74,29 +76,33 @@ def counted(server: Server) -> tuple[int, int]:
     return streams["packets"], streams["flows"]
 
 
-def measure(server: Server, streams: int, seconds: float) -> Row:
-    connection = http.client.HTTPConnection(server.url.removeprefix("http://"))
-    times = []
+def measure(server: Server, idle: Server, streams: int, seconds: float) -> Row:
+    connections = [http.client.HTTPConnection(each.url.removeprefix("http://")) for each in (server, idle)]
+    times: list[list[float]] = [[], []]
     before, began = counted(server), time.perf_counter()
     while time.perf_counter() - began < seconds:
-        start = time.perf_counter()
-        connection.request("GET", "/")
-        connection.getresponse().read()
-        times.append(time.perf_counter() - start)
-        time.sleep(0.002)
+        for connection, taken in zip(connections, times, strict=True):
+            start = time.perf_counter()
+            connection.request("GET", "/")
+            connection.getresponse().read()
+            taken.append(time.perf_counter() - start)
+            time.sleep(0.002)
     took, after = time.perf_counter() - began, counted(server)
-    p50, p99, longest = np.percentile(np.array(times) * 1e3, [50, 99, 100]).tolist()
-    packets, flows = (int(late - early) / took for early, late in zip(before, after, strict=True))
-    return Row(streams, p50, p99, longest, packets, flows)
+    (p50, p99), (idle_p50, idle_p99) = (
+        np.percentile(np.array(taken) * 1e3, [50, 99]).tolist() for taken in times
+    )
+    packets, flows = ((late - early) / took for early, late in zip(before, after, strict=True))
+    return Row(streams, (p50, idle_p50), (p99, idle_p99), packets, flows)
 
 
 def report(rows: list[Row]) -> None:
     table = Table(title=machine())
-    for title in ("streams", "GET / p50 ms", "p99 ms", "longest ms", "packets/s", "flows/s"):
+    for title in ("streams", "GET / p50 ms", "idle", "p99 ms", "idle", "packets/s", "flows/s"):
         table.add_column(title, justify="right")
     for row in rows:
         table.add_row(
-            *(str(row.streams), f"{row.p50_ms:.2f}", f"{row.p99_ms:.2f}", f"{row.longest_ms:.1f}"),
+            str(row.streams),
+            *(f"{value:.2f}" for value in (*row.p50_ms, *row.p99_ms)),
             *(f"{row.packets_per_second:,.0f}", f"{row.flows_per_second:,.0f}"),
         )
     Console(width=None if sys.stdout.isatty() else 130).print(table)
@@ -109,14 +115,17 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=6.0)
     chosen = parser.parse_args()
     capture = generated_capture(VAR, chosen.packets, chosen.flows)
-    with ml_ids(prepared()) as server:
-        rows = [measure(server, 0, chosen.seconds)]
-        with sending(server, capture):
-            time.sleep(2)
-            rows.append(measure(server, 1, chosen.seconds))
+    directory = prepared()
+    with tempfile.TemporaryDirectory() as other, ml_ids(directory) as server:
+        shutil.copytree(directory / "state", Path(other, "state"))
+        with ml_ids(Path(other)) as idle:
+            rows = [measure(server, idle, 0, chosen.seconds)]
             with sending(server, capture):
                 time.sleep(2)
-                rows.append(measure(server, 2, chosen.seconds))
+                rows.append(measure(server, idle, 1, chosen.seconds))
+                with sending(server, capture):
+                    time.sleep(2)
+                    rows.append(measure(server, idle, 2, chosen.seconds))
     report(rows)
 
 

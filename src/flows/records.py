@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, groupby
 from operator import itemgetter
@@ -111,13 +111,16 @@ def table_from_rows(
         features.append(_features(part, titles[-1], required, first if flows > 1 else None))
         first += len(part.values)
     matrix = features[0] if len(features) == 1 else np.concatenate(features)
-    warnings: list[str] = []
-    if unknown := dict.fromkeys(chain.from_iterable(each.unknown for each in titles)):
-        warnings.append(f"Ignored unknown keys: {_listed(unknown)}")
+    warnings = unknown_keys(dict.fromkeys(chain.from_iterable(each.unknown for each in titles)))
     to_schema_units(matrix, required, dialect)
     columns = identity_columns(_metadata(parts, titles), warnings)
     table = FlowTable.from_features(matrix, required, dialect, **columns)
     return ParsedRecords(table, (*warnings, *unit_warnings(table)))
+
+
+def unknown_keys(unknown: Collection[str]) -> list[str]:
+    """Return what to tell who sent keys that no set has: a line, or nothing."""
+    return [f"Ignored unknown keys: {_listed(unknown)}"] if unknown else []
 
 
 def _features(

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, Field
 
 from flows.schema import COMMON
+from inference_server.arrow_bodies import ARROW
 from inference_server.envelopes import INPUTS, INSTANCES, RECORDS, SPLIT
 from inference_server.request_body import CSV, MAX_FLOWS, PANDAS_SPLIT
 
@@ -52,6 +53,28 @@ class Predictions(BaseModel):
     threshold: float = Field(description="a flow is called an attack from this probability on")
     model: Model
     verdicts: list[dict[str, Any]] = Field(description="the objects of docs/verdict.schema.json")
+    warnings: list[str] = Field(description="what the sender should know about what was sent")
+
+
+class Detail(BaseModel):
+    """What is said of one flow beside its number."""
+
+    label: str = Field(description="class name, `benign` or `insufficient`")
+    probability: float | None = Field(
+        description="1 - P(benign), which `threshold` is about; null when insufficient"
+    )
+    explanation: dict[str, Any] | None = Field(
+        description="as in docs/verdict.schema.json; null when insufficient, or not explained"
+    )
+
+
+class DetailedPredictions(BaseModel):
+    """The answer of `POST /api/predictions?detail=true`; lists have one entry a flow, in the order sent."""
+
+    predictions: list[float] = Field(description="1.0 for an attack, 0.0 for every other flow")
+    details: list[Detail]
+    threshold: float = Field(description="a flow is called an attack from this probability on")
+    model: Model
     warnings: list[str] = Field(description="what the sender should know about what was sent")
 
 
@@ -126,6 +149,13 @@ def flows_request_body() -> dict[str, Any]:
         "content": {
             "application/json": {"schema": {"anyOf": bodies}},
             CSV: {"schema": {"type": "string", "description": "a line of titles, then one a flow"}},
+            ARROW: {
+                "schema": {
+                    "type": "string",
+                    "format": "binary",
+                    "description": "an Arrow IPC stream: a column a feature, null is NaN; not compressed",
+                }
+            },
         },
     }
 

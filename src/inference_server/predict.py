@@ -8,6 +8,7 @@ import secrets
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from enum import Enum, auto
 from typing import Any, Final, ParamSpec, TypeVar
 
 import numpy as np
@@ -16,12 +17,14 @@ from numpy.typing import NDArray
 from alerting.sink import Sink
 from detection.scorer import ModelUnavailableError, Scorer
 from detection.worker import ScoringWorker
+from flows.arrow_columns import table_from_arrow
 from flows.records import FeatureError, ParsedRecords, table_from_rows
 from flows.table import FlowTable
-from flows.verdict_record import verdict_records
+from flows.verdict_record import explanation_record, verdict_records
 from flows.verdicts import Verdicts
+from inference_server.arrow_bodies import ARROW, code_column, read_arrow, verdict_columns
 from inference_server.errors import NOT_YET, BusyError, ModelNotAvailableError, UnprocessableError
-from inference_server.request_body import Body, parse_flows
+from inference_server.request_body import MAX_FLOWS, Body, parse_flows
 
 P = ParamSpec("P")
 ResultT = TypeVar("ResultT")
@@ -31,6 +34,16 @@ LARGE_BODY_BYTES: Final = 64_000
 
 EXPLAINED_FLOWS: Final = 100
 """Flows of a request that can be explained: one takes as long as scoring dozens."""
+
+
+class Explain(Enum):
+    """Which flows of a request are explained."""
+
+    NONE = auto()
+    ALL = auto()
+    """All, or the request is refused."""
+    FEW = auto()
+    """All if they are few enough, else none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +75,34 @@ class Predictor:
         Raises:
             RequestError: as `judge` does.
         """
-        judged = await self.judge(body, dialect, explain=explain)
+        judged = await self.judge(body, dialect, Explain.ALL if explain else Explain.NONE)
         return await _run(len(body) > LARGE_BODY_BYTES, _answer, judged)
+
+    async def detail(self, body: Body, dialect: str | None) -> dict[str, Any]:
+        """Return 1.0 for each attack and 0.0 for every other flow, and beside them why.
+
+        Raises:
+            RequestError: as `judge` does.
+        """
+        judged = await self.judge(body, dialect, Explain.FEW)
+        return await _run(len(body) > LARGE_BODY_BYTES, _details, judged)
+
+    async def columns(self, body: Body, dialect: str | None) -> bytes:
+        """Return codes, labels and probabilities as an Arrow IPC stream.
+
+        Raises:
+            RequestError: as `judge` does.
+        """
+        judged = await self.judge(body, dialect)
+        return verdict_columns(judged.verdicts, judged.warnings)
+
+    async def invoke_columns(self, body: Body, dialect: str | None) -> bytes:
+        """Return the class codes alone as an Arrow IPC stream.
+
+        Raises:
+            RequestError: as `judge` does.
+        """
+        return code_column((await self.judge(body, dialect)).verdicts)
 
     async def invoke(self, body: Body, dialect: str | None) -> dict[str, Any]:
         """Return the same verdicts as MLflow's scoring protocol wants them: the class codes alone.
@@ -73,7 +112,7 @@ class Predictor:
         """
         return {"predictions": (await self.judge(body, dialect)).verdicts.code.tolist()}
 
-    async def judge(self, body: Body, dialect: str | None, *, explain: bool = False) -> Judged:
+    async def judge(self, body: Body, dialect: str | None, explain: Explain = Explain.NONE) -> Judged:
         """Score and log the flows of a request's body; `dialect` None means the model's.
 
         Raises:
@@ -84,7 +123,8 @@ class Predictor:
             BusyError: the scoring queue is full.
         """
         parsed, scorer = await _run(len(body) > LARGE_BODY_BYTES, self._parse, body, dialect)
-        if explain and len(parsed.table) > EXPLAINED_FLOWS:
+        too_many = len(parsed.table) > EXPLAINED_FLOWS
+        if explain is Explain.ALL and too_many:
             raise UnprocessableError(
                 f"explain: at most {EXPLAINED_FLOWS} flows a request are explained, these are "
                 f"{len(parsed.table)}: send fewer, or leave explain out"
@@ -94,23 +134,29 @@ class Predictor:
         except KeyError:
             # Another model took over meanwhile, and reads other features.
             verdicts = await asyncio.to_thread(scorer.score, parsed.table)
-        if explain:
+        explained = explain is not Explain.NONE and not too_many
+        if explained:
             verdicts = await asyncio.to_thread(_explained, parsed.table, verdicts, scorer)
         self._sink.put(parsed.table, verdicts, SOURCE)
         warnings = (*parsed.warnings, *_dialect_warnings(scorer, parsed.table.dialect))
-        if explain and not scorer.explains:
+        if explained and not scorer.explains:
             warnings += ("The model has no compiled form, so that nothing explains its verdicts",)
+        if explain is Explain.FEW and too_many:
+            warnings += (f"Of more than {EXPLAINED_FLOWS} flows none is explained: send fewer a request",)
         return Judged(parsed.table, verdicts, warnings)
 
     def _parse(self, body: Body, dialect: str | None) -> tuple[ParsedRecords, Scorer]:
-        rows = parse_flows(body)
+        columns = read_arrow(body.content, MAX_FLOWS) if body.media_type == ARROW else None
+        rows = parse_flows(body) if columns is None else []
         scorer = self._worker.scorer
         if scorer is None:
             raise ModelNotAvailableError(f"{NOT_YET}: {self._model_error()}")
+        dialect, required = dialect or scorer.record.dialect, scorer.record.features
         try:
-            parsed = table_from_rows(
-                rows, dialect=dialect or scorer.record.dialect, required=scorer.record.features
-            )
+            if columns is None:
+                parsed = table_from_rows(rows, dialect=dialect, required=required)
+            else:
+                parsed = table_from_arrow(columns, dialect=dialect, required=required)
         except FeatureError as error:
             raise UnprocessableError(
                 str(error),
@@ -159,6 +205,22 @@ def _answer(judged: Judged) -> dict[str, Any]:
         "threshold": verdicts.threshold,
         "model": {"name": verdicts.model_name, "version": verdicts.model_version},
         "verdicts": records,
+        "warnings": judged.warnings,
+    }
+
+
+def _details(judged: Judged) -> dict[str, Any]:
+    verdicts = judged.verdicts
+    explanations = verdicts.explanations or (None,) * len(verdicts)
+    rows = zip(verdicts.labels().tolist(), verdicts.p_attack.tolist(), explanations, strict=True)
+    return {
+        "predictions": verdicts.is_attack.astype(float).tolist(),
+        "details": [
+            {"label": label, "probability": p_attack, "explanation": why and explanation_record(why)}
+            for label, p_attack, why in rows
+        ],
+        "threshold": verdicts.threshold,
+        "model": {"name": verdicts.model_name, "version": verdicts.model_version},
         "warnings": judged.warnings,
     }
 

@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from inference_server.api_keys import Role
 from inference_server.api_models import (
+    DetailedPredictions,
     Invocations,
     Predictions,
     Problem,
@@ -24,6 +25,7 @@ from inference_server.api_models import (
     flows_request_body,
     split_request_body,
 )
+from inference_server.arrow_bodies import ARROW
 from inference_server.auth import SECURITY
 from inference_server.errors import RequestError, UnprocessableError, answer_problem
 from inference_server.pandas_split import answer_error, read_split_body
@@ -43,6 +45,11 @@ DOCUMENTED: Final[dict[str, Any]] = {
     "dependencies": SECURITY,
 }
 
+DOCUMENTED_COLUMNS: Final[dict[str, Any]] = DOCUMENTED | {
+    "responses": DOCUMENTED["responses"]
+    | {200: {"content": {ARROW: {"schema": {"type": "string", "format": "binary"}}}}}
+}
+
 
 def _parameter(name: str, place: str, kind: str, description: str) -> dict[str, Any]:
     return {"name": name, "in": place, "schema": {"type": kind}, "description": description}
@@ -55,6 +62,12 @@ DIALECT: Final = (
 EXPLAIN: Final = _parameter(
     "explain", "query", "boolean", f"say which features moved each verdict; up to {EXPLAINED_FLOWS} flows"
 )
+DETAIL: Final = _parameter(
+    "detail",
+    "query",
+    "boolean",
+    f"also say label, probability, model and, of up to {EXPLAINED_FLOWS} flows, what moved each",
+)
 _TRUTH: Final = TypeAdapter(bool)
 router = APIRouter()
 
@@ -63,15 +76,21 @@ router = APIRouter()
     "/predict",
     response_model=Predictions,
     openapi_extra={"requestBody": flows_request_body(), "parameters": [*DIALECT, EXPLAIN]},
-    **DOCUMENTED,
+    **DOCUMENTED_COLUMNS,
 )
 async def predict(request: Request) -> Response:
     """Judge a flow, a list or an MLflow envelope, measured in the model's dialect unless another is named."""
     service = _service(request)
     service.keys.require(request, Role.PREDICT)
     body = await read_body(request, service.settings.max_body_bytes)
+    explain, arrow = _flag(request, "explain"), _wants_arrow(request)
+    if explain and arrow:
+        raise UnprocessableError("explain: Arrow columns hold no explanations: ask for JSON")
     with service.metrics.prediction_latency.time():
-        answer = await service.predictor.predict(body, _dialect(request), explain=_explain(request))
+        if arrow:
+            columns = await service.predictor.columns(body, _dialect(request))
+            return Response(columns, media_type=ARROW)
+        answer = await service.predictor.predict(body, _dialect(request), explain=explain)
     return OrjsonResponse(answer)
 
 
@@ -79,7 +98,7 @@ async def predict(request: Request) -> Response:
     "/invocations",
     response_model=Invocations,
     openapi_extra={"requestBody": flows_request_body(), "parameters": [*DIALECT]},
-    **DOCUMENTED,
+    **DOCUMENTED_COLUMNS,
 )
 async def invocations(request: Request) -> Response:
     """Judge what `POST /predict` judges, and answer as in MLflow's scoring protocol: class codes alone."""
@@ -87,6 +106,9 @@ async def invocations(request: Request) -> Response:
     service.keys.require(request, Role.PREDICT)
     body = await read_body(request, service.settings.max_body_bytes)
     with service.metrics.prediction_latency.time():
+        if _wants_arrow(request):
+            columns = await service.predictor.invoke_columns(body, _dialect(request))
+            return Response(columns, media_type=ARROW)
         answer = await service.predictor.invoke(body, _dialect(request))
     return OrjsonResponse(answer)
 
@@ -94,8 +116,8 @@ async def invocations(request: Request) -> Response:
 @router.post(
     "/api/predictions",
     operation_id="requestPrediction",
-    response_model=list[float],
-    openapi_extra={"requestBody": split_request_body(), "parameters": [*DIALECT]},
+    response_model=list[float] | DetailedPredictions,
+    openapi_extra={"requestBody": split_request_body(), "parameters": [*DIALECT, DETAIL]},
     responses={
         400: {"model": SplitProblem, "description": "No body, or no flow the model can judge; says why"},
         401: {"model": SplitProblem, "description": "No accepted API key"},
@@ -110,12 +132,17 @@ async def invocations(request: Request) -> Response:
     dependencies=SECURITY,
 )
 async def api_predictions(request: Request) -> Response:
-    """Judge rows below columns: 1.0 for each attack, 0.0 for every other flow, in the order sent."""
+    """Judge rows below columns: 1.0 for each attack, 0.0 for every other flow, in the order sent.
+
+    With `detail` the answer is an object: the same numbers are its `predictions`.
+    """
     service = _service(request)
     try:
         service.keys.require(request, Role.PREDICT)
         body = await read_split_body(request, service.settings.max_body_bytes)
         with service.metrics.prediction_latency.time():
+            if _flag(request, "detail"):
+                return OrjsonResponse(await service.predictor.detail(body, _dialect(request)))
             judged = await service.predictor.judge(body, _dialect(request))
     except RequestError as error:
         return answer_error(error)
@@ -159,11 +186,15 @@ def _dialect(request: Request) -> str | None:
     return _named(_asked(request, "dialect")) or _named(request.headers.get("x-flow-dialect"))
 
 
-def _explain(request: Request) -> bool:
+def _flag(request: Request, name: str) -> bool:
     try:
-        return _TRUTH.validate_python(_asked(request, "explain") or False)
+        return _TRUTH.validate_python(_asked(request, name) or False)
     except ValidationError as error:
-        raise UnprocessableError(f"explain: {error.errors()[0]['msg']}") from None
+        raise UnprocessableError(f"{name}: {error.errors()[0]['msg']}") from None
+
+
+def _wants_arrow(request: Request) -> bool:
+    return ARROW in request.headers.get("accept", "")
 
 
 def _asked(request: Request, name: str) -> str | None:

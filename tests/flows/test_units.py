@@ -1,13 +1,18 @@
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from flows.csv_files import read_csv
 from flows.dialects import PYTHON
 from flows.parquet_files import read_parquet
 from flows.schema import BY_NAME, COMMON_NAMES
-from flows.units import to_schema_units, unit_warnings
+from flows.table import FlowTable
+from flows.units import FEW_ROWS, to_schema_units, unit_warnings
 from helpers.flows import SHARED, flow_table, needs_shared
 
 IN_SECONDS = {name: 1e-6 for name in COMMON_NAMES if BY_NAME[name].unit == "us"}
@@ -72,3 +77,20 @@ def test_real_flows_of_every_set_agree():
         assert unit_warnings(read_csv(path)) == [], path
     for path in sorted((SHARED / "data" / "cic-ids2017-original").glob("*.xz")):
         assert unit_warnings(read_csv(path)) == [], path
+
+
+VALUES = st.sampled_from([0.0, -1.0, 1.0, 5.0, 1e3, 1e6, 1e9, 1e-6, np.inf, np.nan])
+
+
+@given(st.lists(st.lists(VALUES, min_size=8, max_size=8), min_size=1, max_size=12))
+def test_many_rows_are_held_to_the_same_rule_as_few(rows):
+    names = ("tot_fwd_pkts", "tot_bwd_pkts", "totlen_fwd_pkts", "totlen_bwd_pkts")
+    names += ("flow_duration", "flow_pkts_s", "flow_byts_s", "flow_iat_mean")
+    features = np.array(rows)
+    few = unit_warnings(FlowTable.from_features(features, names, "improved"))
+    many = unit_warnings(FlowTable.from_features(np.tile(features, (1 + FEW_ROWS, 1)), names, "improved"))
+    times = 1 + FEW_ROWS
+    assert few == [
+        re.sub(r"in (\d+) of (\d+)", lambda m: f"in {int(m[1]) // times} of {int(m[2]) // times}", each)
+        for each in many
+    ]

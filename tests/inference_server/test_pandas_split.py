@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -181,3 +182,38 @@ def test_every_attack_is_an_alert_of_its_own_with_what_was_sent(serve: Any, tmp_
         (record["source"], record["dst_port"], record["protocol"], record["metadata"]["timestamp"])
         for record in records
     ] == [("api", *FOREIGN.values())] * 2
+
+
+def test_the_curl_line_of_cstubs_readme_runs_with_only_the_address_changed(client: httpx.Client) -> None:
+    line = (Path(__file__).parents[1] / "curl_api_predictions.sh").read_text()
+    shown = "http://ml-ids-cluster-lb-1096011980.eu-west-1.elb.amazonaws.com/api"
+    assert line.count(shown) == 1
+    here = line.replace(shown, f"http://127.0.0.1:{client.base_url.port}/api")
+    command = here.replace("curl ", "curl -s -w '\\n%{http_code}' ", 1)
+    told = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
+    answer, status = told.stdout.splitlines()
+    assert status == "200"
+    (number,) = json.loads(answer)
+    assert number in (0.0, 1.0)
+
+
+def test_details_beside_the_same_numbers(client: httpx.Client) -> None:
+    body = split(frame([BENIGN, HULK]))
+    answer = client.post(f"{PATH}?detail=true", content=body, headers={"Content-Type": CONTENT_TYPE}).json()
+    assert answer["predictions"] == post(client, body).json() == [0.0, 1.0]
+    assert [detail["label"] for detail in answer["details"]] == ["benign", "DoS Hulk"]
+    assert answer["details"][0]["probability"] < answer["threshold"] <= answer["details"][1]["probability"]
+    assert answer["details"][1]["explanation"]["features"]
+    assert answer["model"] == {"name": "ml-ids", "version": "1"}
+
+
+def test_details_of_many_flows_go_without_explanations(client: httpx.Client) -> None:
+    body = split(frame([BENIGN] * 101))
+    answer = client.post(f"{PATH}?detail=1", content=body, headers={"Content-Type": CONTENT_TYPE}).json()
+    assert {detail["explanation"] for detail in answer["details"]} == {None}
+    assert "none is explained" in answer["warnings"][-1]
+
+
+def test_detail_is_true_or_false(client: httpx.Client) -> None:
+    answer = client.post(f"{PATH}?detail=perhaps", content="{}", headers={"Content-Type": CONTENT_TYPE})
+    assert (answer.status_code, "detail: " in answer.json()["error"]) == (400, True)
