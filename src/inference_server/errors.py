@@ -26,6 +26,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.routing import Match
 
+from inference_server.api_keys import Role
 from inference_server.edge import Edge
 from inference_server.responses import OrjsonResponse
 
@@ -160,9 +161,17 @@ def _methods_at(request: Request) -> list[str]:
     ]
 
 
-async def answer_wrong_parameter(_: Request, error: Exception) -> OrjsonResponse:
-    """Return the answer to parameters, or a body, that are not what a route describes: one line, by name."""
+async def answer_wrong_parameter(request: Request, error: Exception) -> OrjsonResponse:
+    """Return the answer to parameters, or a body, that are not what a route describes: one line, by name.
+
+    FastAPI looks at them before the route asks for a key; who has none is told that alone.
+    """
     assert isinstance(error, RequestValidationError)
+    if service := getattr(request.app.state, "service", None):
+        try:
+            service.keys.require(request, Role.READ)
+        except RequestError as refusal:
+            return await answer_problem(request, refusal)
     problems = [f"{_place(problem['loc'])}: {problem['msg']}" for problem in error.errors()]
     return OrjsonResponse({"detail": "; ".join(problems)}, status_code=UnprocessableError.status)
 
