@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
@@ -17,6 +16,7 @@ from inference_server.api_keys import Role
 from inference_server.dashboard import charts
 from inference_server.dashboard.layout import Page, html
 from inference_server.dashboard.panels import rendered
+from inference_server.errors import RequestError
 
 ATTACKS: Final = tuple(label.name for label in LABELS if label.code)
 FEATURES_SHOWN: Final = 10
@@ -37,7 +37,7 @@ class AlertDialog:
         self._built.background(lambda: self._show(alert_id))
 
     async def _show(self, alert_id: str) -> None:
-        alert = await asyncio.to_thread(self._book.get, alert_id)
+        alert = await self._built.off_loop(self._book.get, alert_id)
         self._dialog.clear()
         with self._dialog, ui.element("article").classes("detail"):
             if alert is None:
@@ -114,8 +114,8 @@ class AlertDialog:
 
     async def _change(self, change: Callable[[str | None], dict[str, Any] | None]) -> dict[str, Any] | None:
         try:
-            return await asyncio.to_thread(change, self._built.caller.name)
-        except (ValueError, OSError) as error:
+            return await self._built.off_loop(change, self._built.caller.name)
+        except (ValueError, OSError, RequestError) as error:
             ui.notify(str(error), type="negative")
             return None
 

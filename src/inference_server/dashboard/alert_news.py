@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, Final
 
 from alerting.book.book import AlertBook
 from alerting.book.filters import AlertFilter, AlertQuery
+from inference_server.dashboard.wanted import Wanted
 
 RECENT: Final = 100
 EVERY: Final = AlertFilter.model_validate({})
@@ -19,7 +20,6 @@ BUCKETS: Final = 60
 TOP: Final = 6
 SUMMED_SECONDS: Final = 5.0
 """How old the sums over a span of time may be while somebody looks at them."""
-WANTED_SECONDS: Final = 15.0
 RETRY_SECONDS: Final = 5.0
 logger = logging.getLogger(__name__)
 
@@ -52,8 +52,7 @@ class AlertNews:
         self.changes = 0
         self._changed = True
         self._begun = asyncio.Event()
-        self._overviews: dict[int, tuple[float, Overview]] = {}
-        self._wanted: dict[int, float] = {}
+        self._overviews: dict[int, Wanted[Overview]] = {}
 
     async def follow(self) -> None:
         """Note what changes from `begin` on, until cancelled; after it was too slow, it subscribes again."""
@@ -86,19 +85,14 @@ class AlertNews:
                 self._changed = True
                 raise
             self.changes += 1
-        now = time.monotonic()
-        for hours, asked in tuple(self._wanted.items()):
-            if now - asked > WANTED_SECONDS:
-                self._wanted.pop(hours)
-                self._overviews.pop(hours, None)
-            elif hours not in self._overviews or now - self._overviews[hours][0] > SUMMED_SECONDS:
-                self._overviews[hours] = now, self._sum(hours)
+        for overview in tuple(self._overviews.values()):
+            overview.refresh()
 
     def overview(self, hours: int) -> Overview | None:
         """Return the sums over the last hours; None until the next refresh when nobody asked before."""
-        self._wanted[hours] = time.monotonic()
-        found = self._overviews.get(hours)
-        return found[1] if found else None
+        if hours not in self._overviews:
+            self._overviews[hours] = Wanted(partial(self._sum, hours), SUMMED_SECONDS)
+        return self._overviews[hours].ask()
 
     def _sum(self, hours: int) -> Overview:
         until = datetime.now(UTC)

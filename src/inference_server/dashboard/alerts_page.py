@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from functools import partial
 from typing import Any, Final
 
@@ -173,7 +172,7 @@ class _FoundAlerts:
             query = _query(self._wanted, self._limit)
         except ValidationError:
             return
-        found = await asyncio.to_thread(self._built.poller.service.alert_book.page, query)
+        found = await self._built.off_loop(self._built.poller.service.alert_book.page, query)
         if asked == (self._wanted, self._limit):
             self._list.show(found.alerts, "None fits what is asked for.")
             self._more.set_visibility(found.cursor is not None and self._limit < LARGEST_PAGE)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from functools import partial
 from typing import Final
 
@@ -62,7 +61,7 @@ def _one(built: Page, upload_id: str) -> None:
     async def draw() -> None:
         try:
             upload = uploads.get(upload_id)
-            await asyncio.to_thread(verdicts.read_on)
+            await built.off_loop(verdicts.read_on)
         except NotFoundError:
             ui.navigate.to(PATH)
             return
@@ -74,7 +73,7 @@ def _one(built: Page, upload_id: str) -> None:
 
 def _delete_button(built: Page, upload_id: str) -> None:
     async def delete() -> None:
-        await asyncio.to_thread(built.poller.service.uploads.delete, upload_id)
+        await built.off_loop(built.poller.service.uploads.delete, upload_id)
         ui.navigate.to(PATH)
 
     with ui.dialog() as sure, ui.element("div").classes("card ask"):

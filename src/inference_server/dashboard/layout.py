@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from html import escape
-from typing import Final
+from typing import Final, ParamSpec, TypeVar
 
 from nicegui import background_tasks, ui
 from nicegui.elements.html import Html
@@ -19,7 +19,9 @@ from inference_server.dashboard.pill import pill_of
 from inference_server.dashboard.poller import Poller
 from inference_server.dashboard.snapshot import Snapshot
 
-PAGES: Final = {"/": "Alerts", "/sensor": "Sensor", "/captures": "Captures"}
+P = ParamSpec("P")
+ResultT = TypeVar("ResultT")
+PAGES: Final = {"/": "Alerts", "/sensor": "Sensor", "/model": "Model", "/captures": "Captures"}
 THEME_COOKIE: Final = "mlids_theme"
 
 
@@ -61,6 +63,14 @@ class Page:
                 await work()
 
         return background_tasks.create(run(), name="dashboard-page")
+
+    async def off_loop(self, function: Callable[P, ResultT], *args: P.args, **kwargs: P.kwargs) -> ResultT:
+        """Return what a handler that waits for the disk returns.
+
+        Raises:
+            BusyError: too many wait already; besides what the handler raises.
+        """
+        return await self.poller.service.off_loop.run(function, *args, **kwargs)
 
     def panel(self, template: str) -> Html:
         """Show a part of the page that is made once for everyone."""

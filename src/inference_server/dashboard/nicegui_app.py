@@ -7,7 +7,7 @@ from functools import cache
 from fastapi import FastAPI
 from nicegui import ui
 
-from inference_server.dashboard import alerts_page, captures_page, sensor_page
+from inference_server.dashboard import alerts_page, captures_page, model_page, sensor_page
 
 TITLE = "ML-IDS"
 RECONNECT_SECONDS = 10.0
@@ -17,7 +17,7 @@ RECONNECT_SECONDS = 10.0
 @cache
 def pages_app() -> FastAPI:
     """Return the application that serves the pages; its lifespan is to be entered."""
-    for page in (alerts_page, captures_page, sensor_page):
+    for page in (alerts_page, captures_page, model_page, sensor_page):
         page.register()
     app = FastAPI(openapi_url=None)
     ui.run_with(

@@ -14,6 +14,7 @@ from inference_server.dashboard.alert_news import AlertNews
 from inference_server.dashboard.history import Sample
 from inference_server.dashboard.losses import growth, losses
 from inference_server.dashboard.snapshot import Snapshot, rates_between, totals_of
+from inference_server.dashboard.wanted import Wanted
 from inference_server.health import health_body
 from inference_server.service import Service
 
@@ -24,6 +25,7 @@ SAMPLE_SECONDS: Final = 10.0
 DENSE: Final = 60
 """So many samples at the start are made every second: a chart of one point says nothing."""
 SAMPLES: Final = 24 * 360
+MODEL_SECONDS: Final = 5.0
 LATELY_SECONDS: Final = 600.0
 logger = logging.getLogger(__name__)
 
@@ -35,6 +37,7 @@ class Poller:
         latest: the last look, None before the first.
         samples: the counters of the last 24 hours, one every 10 seconds.
         alerts: what happened in the alert book.
+        model: all that is known of the model that serves.
     """
 
     def __init__(self, service: Service) -> None:
@@ -42,6 +45,7 @@ class Poller:
         self.latest: Snapshot | None = None
         self.samples: deque[Sample] = deque(maxlen=SAMPLES)
         self.alerts = AlertNews(service.alert_book)
+        self.model = Wanted(service.model_desk.model, MODEL_SECONDS)
         self._watchers: list[Callable[[Snapshot], None]] = []
         self._lost: deque[tuple[float, dict[str, int]]] = deque([(time.time(), {})])
         self._wake = asyncio.Event()
@@ -109,6 +113,7 @@ class Poller:
             self.samples.append(Sample(now, totals))
         if self._watchers:
             self.alerts.refresh()
+            self.model.refresh()
         return Snapshot(
             time=now,
             status=status,

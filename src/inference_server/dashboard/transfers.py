@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from typing import Final
 
@@ -55,7 +54,7 @@ async def _take_capture(request: Request, service: Service, caller: Caller) -> R
 
 
 async def _of_alert(service: Service, alert_id: str, wanted: str) -> Response:
-    alert = await asyncio.to_thread(service.alert_book.get, alert_id)
+    alert = await service.off_loop.run(service.alert_book.get, alert_id)
     if alert is None:
         raise NotFoundError(f"No alert {alert_id!r}")
     if wanted == "eve.json":
