@@ -1,0 +1,188 @@
+"""What people who watch cost: flows scored a second with and without WebSocket clients, in the same run.
+
+python benchmarks/watchers.py [--clients 200] [--seconds 5] [--rounds 5]
+
+Needs wrk. The clients are a process of their own. Exits 1 when they cost more than the bar.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from pathlib import Path
+
+import httpx
+from http_api import FLOWS, MANY, MIXED, bodies, load
+from http_servers import Server, ml_ids, prepared
+from meter import machine
+from rich.console import Console
+from rich.table import Table
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
+
+BAR = 0.10
+CONNECTIONS = 16
+ALERT_EVERY_SECONDS = 0.5
+WARM_UP_SECONDS = 3
+READY = "ready"
+KINDS = {MANY: f"{MANY} flows a request, two alerts a second", MIXED: f"{MIXED} a request: a flood of alerts"}
+
+Watching = Callable[[Server], AbstractContextManager[object]]
+
+
+@contextmanager
+def websocket_clients(server: Server, clients: int) -> Iterator[Counter[str]]:
+    """Have clients read live alerts in a process of their own; yields what they were told, at the end."""
+    command = [sys.executable, __file__, "--watch", server.url, "--clients", str(clients)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    told: Counter[str] = Counter()
+    try:
+        assert process.stdout
+        if process.stdout.readline().strip() != READY:
+            sys.exit("the clients could not connect")
+        yield told
+        process.send_signal(signal.SIGTERM)
+        told.update(json.loads(process.communicate(timeout=60)[0]))
+    finally:
+        process.kill()
+        process.wait()
+
+
+async def watch(url: str, clients: int) -> None:
+    """Read live alerts with so many connections until SIGTERM, then print how many messages there were."""
+    told: Counter[str] = Counter()
+    ready = asyncio.Semaphore(0)
+    over = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, over.set)
+
+    async def read() -> None:
+        async with connect(f"{url.replace('http', 'ws')}/api/alerts/live", max_size=None) as client:
+            await client.recv(decode=False)
+            ready.release()
+            with suppress(ConnectionClosed):
+                async for message in client:
+                    told["messages"] += 1
+                    told["bytes"] += len(message)
+                    told["dropped"] += str(message).startswith('{"type":"dropped"')
+
+    tasks = [asyncio.create_task(read()) for _ in range(clients)]
+    for _ in range(clients):
+        await ready.acquire()
+    print(READY, flush=True)
+    await over.wait()
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    print(json.dumps(told))
+
+
+@contextmanager
+def alerts_trickling(server: Server, attack: bytes) -> Iterator[None]:
+    """Send an attack now and then, so that there is something to tell."""
+    over = threading.Event()
+
+    def send() -> None:
+        with httpx.Client(headers={"Content-Type": "application/json"}, timeout=60) as client:
+            while not over.wait(ALERT_EVERY_SECONDS):
+                client.post(f"{server.url}/invocations", content=attack)
+
+    thread = threading.Thread(target=send)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def measure(
+    server: Server, kind: str, path: Path, watching: Watching, chosen: argparse.Namespace
+) -> list[str]:
+    """Return a row: flows/s without and with those who watch, in turn, and what these cost."""
+    without, beside, told = [], [], Counter[str]()
+    load(f"{server.url}/invocations", path, CONNECTIONS, WARM_UP_SECONDS)
+
+    def flows() -> float:
+        found = load(f"{server.url}/invocations", path, CONNECTIONS, chosen.seconds)
+        if found.failed:
+            sys.exit(f"{found.failed} requests failed")
+        return found.requests_per_second * FLOWS[kind]
+
+    for _ in range(chosen.rounds):
+        without.append(flows())
+        with watching(server) as counts:
+            beside.append(flows())
+        told.update(counts if isinstance(counts, Counter) else {})
+    cost = 1 - statistics.median(one / other for one, other in zip(beside, without, strict=True))
+    figures = (statistics.median(without), statistics.median(beside))
+    seconds = chosen.rounds * chosen.seconds
+    return [
+        *(KINDS[kind], f"{figures[0]:,.0f}", f"{figures[1]:,.0f}", f"{cost:.1%}"),
+        f"{told['messages'] / seconds:,.0f}",
+        f"{told['dropped']}",
+    ]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--clients", type=int, default=200)
+    parser.add_argument("--seconds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--watch", metavar="URL", help=argparse.SUPPRESS)
+    chosen = parser.parse_args()
+    if chosen.watch:
+        asyncio.run(watch(chosen.watch, chosen.clients))
+        return
+    if not shutil.which("wrk"):
+        sys.exit("wrk is needed: apt-get install wrk")
+    watchers: dict[str, Watching] = {
+        f"{chosen.clients} WebSocket clients": lambda server: websocket_clients(server, chosen.clients),
+    }
+    sys.exit(not report(watchers, chosen))
+
+
+def report(watchers: dict[str, Watching], chosen: argparse.Namespace) -> bool:
+    """Measure and print; return whether nobody costs too much."""
+    directory = prepared()
+    sent = bodies(directory / "package")
+    columns = json.loads(sent[MIXED])["dataframe_split"]
+    table = Table(title=machine())
+    for title in ("who watches", "load", "flows/s without", "with", "cost", "messages/s", "dropped"):
+        table.add_column(title, justify="left" if title in ("who watches", "load") else "right")
+    well = True
+    with ExitStack() as stack:
+        server = stack.enter_context(ml_ids(directory))
+        attack = json.dumps({"dataframe_split": columns | {"data": attack_rows(server, columns)}}).encode()
+        stack.enter_context(alerts_trickling(server, attack))
+        for name, watching in watchers.items():
+            for kind in KINDS:
+                path = directory / f"{kind}.json"
+                path.write_bytes(sent[kind])
+                row = measure(server, kind, path, watching, chosen)
+                table.add_row(name, *row)
+                well &= float(row[3].rstrip("%")) / 100 < BAR
+        book = httpx.get(f"{server.url}/health", timeout=60).json()["alerts"]["book"]
+    Console(width=None if sys.stdout.isatty() else 160).print(table)
+    print(f"messages the alert book lost: {sum(book['lost'].values())} of {book['offered']:,}")
+    return well
+
+
+def attack_rows(server: Server, columns: dict[str, list[list[float]]]) -> list[list[float]]:
+    """Return one row that the model calls an attack."""
+    answer = server.answer(json.dumps({"dataframe_split": columns}).encode())
+    assert isinstance(answer, dict)
+    return [next(row for row, code in zip(columns["data"], answer["predictions"], strict=True) if code)]
+
+
+if __name__ == "__main__":
+    main()
