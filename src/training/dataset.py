@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -74,6 +75,29 @@ def read_labelled(path: Path, names: tuple[str, ...] = COMMON_NAMES) -> Labelled
     if (codes == UNKNOWN).any():
         raise ValueError(f"{path}: {int((codes == UNKNOWN).sum()):,} flows have no label")
     return labelled(table, codes, names)
+
+
+def read_all_labelled(paths: Sequence[Path], names: tuple[str, ...] = COMMON_NAMES) -> LabelledFlows:
+    """Read labelled flows from several Parquet files, as if they were one.
+
+    Raises:
+        OSError, ValueError: as `read_labelled`; or the files' flows are of different dialects.
+    """
+    parts = [read_labelled(path, names) for path in paths]
+    first = parts[0]
+    for path, part in zip(paths, parts, strict=True):
+        if part.dialect != first.dialect:
+            raise ValueError(
+                f"{path}: its flows were measured in dialect {part.dialect}, those of {paths[0]} in "
+                f"{first.dialect}: measure both alike"
+            )
+    return replace(
+        first,
+        features=np.vstack([part.features for part in parts]),
+        codes=np.concatenate([part.codes for part in parts]),
+        rows_read=sum(part.rows_read for part in parts),
+        repeated=sum(part.repeated for part in parts),
+    )
 
 
 def labelled(

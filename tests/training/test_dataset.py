@@ -9,7 +9,7 @@ from flows.parquet_files import read_parquet, write_parquet
 from flows.schema import COMMON_NAMES
 from flows.table import FlowTable
 from helpers.flows import SHARED, needs_shared
-from training.dataset import UNKNOWN, read_labelled, true_codes
+from training.dataset import UNKNOWN, read_all_labelled, read_labelled, true_codes
 
 
 def written(path: Path, features: np.ndarray, labels: list[str], starts: list[int]) -> Path:
@@ -62,3 +62,22 @@ def test_classes_of_flows_that_are_labelled_in_part(tmp_path: Path) -> None:
     assert true_codes(read_parquet(path), path).tolist() == [0, UNKNOWN, 5, UNKNOWN]
     with pytest.raises(ValueError, match=r"f.parquet: 2 flows have no label"):
         read_labelled(path)
+
+
+def test_several_files_are_one_set(tmp_path: Path) -> None:
+    one = written(tmp_path / "1.parquet", np.ones((2, 76)), ["BENIGN", "DoS Hulk"], [1, 2])
+    other = written(tmp_path / "2.parquet", np.full((1, 76), 2.0), ["Botnet"], [0])
+    flows = read_all_labelled([one, other])
+    assert flows.codes.tolist() == [0, 5, 1]
+    assert flows.features[:, 0].tolist() == [1.0, 1.0, 2.0]
+    assert (flows.rows_read, flows.repeated) == (3, 0)
+
+
+def test_files_of_two_dialects_are_not_one_set(tmp_path: Path) -> None:
+    one = written(tmp_path / "1.parquet", np.ones((1, 76)), ["BENIGN"], [1])
+    table = FlowTable.from_features(
+        np.ones((1, 76)), COMMON_NAMES, "cic-v4", extras={"label": np.array(["BENIGN"], object)}
+    )
+    write_parquet(table, tmp_path / "2.parquet")
+    with pytest.raises(ValueError, match=r"2.parquet: its flows were measured in dialect cic-v4"):
+        read_all_labelled([one, tmp_path / "2.parquet"])

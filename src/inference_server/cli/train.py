@@ -23,7 +23,12 @@ if TYPE_CHECKING:
 
 def train(
     data: Annotated[
-        Path, typer.Option(metavar="FLOWS", help="the base set: labelled flows, .parquet, attacks among them")
+        list[Path],
+        typer.Option(
+            metavar="FLOWS",
+            help="the base set: labelled flows, .parquet, attacks among them; may be repeated, as for "
+            "what GET /api/labels gives",
+        ),
     ],
     baseline: Annotated[
         list[Path] | None,
@@ -39,12 +44,12 @@ def train(
     with settings_registry() as (settings, registry):
         chosen = chosen_inputs(baseline, last, settings)
         try:
-            from training.dataset import read_labelled
+            from training.dataset import read_all_labelled
             from training.own_model import train_own_model
         except ModuleNotFoundError as error:
             raise ValueError(f"training needs {error.name}: pip install 'ml-ids[sensor,training]'") from None
 
-        base = read_labelled(data)
+        base = read_all_labelled(data)
         found = _baseline(chosen, base.dialect)
         champion = champion_for_commands(settings)
         with tempfile.TemporaryDirectory(prefix="ml-ids-train-") as scratch:

@@ -94,6 +94,13 @@ def test_what_cannot_be_done_is_one_line(base: Path, arguments: tuple[str, ...],
     assert message in result.stderr
 
 
+def test_labelled_flows_join_the_base_set(base: Path, tmp_path: Path) -> None:
+    write_parquet(flows(30, 11), tmp_path / "labels.parquet")
+    result = run("--data", base, "--data", tmp_path / "labels.parquet", "--last", "24h")
+    assert result.exit_code == 0, result.output
+    assert "is @challenger" in result.stdout
+
+
 def test_flows_of_another_dialect_are_no_baseline(base: Path, tmp_path: Path) -> None:
     write_parquet(flows(200, 7, classes=(0,), dialect="cic-2017"), tmp_path / "own.parquet")
     result = run("--data", base, "--baseline", tmp_path / "own.parquet")
