@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import tempfile
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -53,7 +54,7 @@ class Version:
 
 
 class Registry:
-    """A registry of models; nothing is opened before it is asked.
+    """A registry of models; nothing is opened before it is asked; safe to use from several threads.
 
     An embedded registry without a model `ml-ids` gets the starter, alias champion; another registry
     only when `register_starter` is set.
@@ -86,6 +87,7 @@ class Registry:
         self._starter_wanted = register_starter or self._uri == self._embedded
         self._allow_pickle = allow_pickle
         self._starter = starter
+        self._starting = threading.Lock()
         self.name = without_passwords(self._uri)
 
     @contextmanager
@@ -105,9 +107,10 @@ class Registry:
             )
         with registry_errors(self._uri, remedy=self._remedy()):
             client = open_client(self._uri)
-            if self._starter_wanted:
-                self._ensure_starter(client)
-                self._starter_wanted = False
+            with self._starting:
+                if self._starter_wanted:
+                    self._ensure_starter(client)
+                    self._starter_wanted = False
             yield client
 
     def find(self, wanted: ModelUri) -> Version:

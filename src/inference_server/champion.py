@@ -55,11 +55,11 @@ def configured_registry(settings: Settings) -> Registry:
 
 def configured_watcher(
     settings: Settings,
+    registry: Registry,
     on_champion: Callable[[Scorer], None],
     on_challenger: Callable[[Scorer | None], None],
 ) -> ModelWatcher:
-    """Return who follows the model of the settings; not running yet."""
-    registry = configured_registry(settings)
+    """Return who follows the model of the settings in their registry; not running yet."""
     wanted = parse_model_uri(settings.mlflow_model_name)
     cache = ModelCache(
         settings.state_dir,

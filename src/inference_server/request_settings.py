@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings
+
+from detection.model_uri import parse_model_uri
 
 
 class RequestSettings(BaseSettings):
     """A part of `Settings`."""
 
+    kdd_model_name: str | None = Field(
+        None,
+        description="the model, such as `models:/kdd99@champion`, that judges what KDD99 clients send to "
+        "`POST /predict`; unset: they get 503",
+    )
     upload_max_mb: int = Field(
         1024, ge=1, description="megabytes of one capture that `POST /api/captures` takes, at least 1"
     )
@@ -40,3 +47,8 @@ class RequestSettings(BaseSettings):
         ge=0,
         description="captures that `POST /api/stream` reads at once, at least 0; each takes up to 60 MB",
     )
+
+    @field_validator("kdd_model_name")
+    @classmethod
+    def _names_a_kdd_model(cls, value: str | None) -> str | None:
+        return value and str(parse_model_uri(value))

@@ -79,10 +79,16 @@ router = APIRouter()
     **DOCUMENTED_COLUMNS,
 )
 async def predict(request: Request) -> Response:
-    """Judge a flow, a list or an MLflow envelope, measured in the model's dialect unless another is named."""
+    """Judge a flow, a list or an MLflow envelope, measured in the model's dialect unless another is named.
+
+    A connection with KDD99's field names is judged by the model of KDD_MODEL_NAME, and answered as its
+    clients expect: `prediction`, `confidence` and `status`.
+    """
     service = _service(request)
     service.keys.require(request, Role.PREDICT)
     body = await read_body(request, service.settings.max_body_bytes)
+    if (answered := await service.kdd99.answer(body)) is not None:
+        return answered
     explain, arrow = _flag(request, "explain"), _wants_arrow(request)
     if explain and arrow:
         raise UnprocessableError("explain: Arrow columns hold no explanations: ask for JSON")

@@ -26,6 +26,7 @@ from inference_server.champion import configured_registry, configured_uploads, c
 from inference_server.explaining import LatestModels
 from inference_server.health import health_body, missing_for_ready
 from inference_server.http_traffic import HttpTraffic
+from inference_server.kdd99 import Kdd99
 from inference_server.kernels import Kernels
 from inference_server.live_capture import LiveCapture, captured_dialect
 from inference_server.metrics import Metrics
@@ -78,10 +79,11 @@ class Service:
         # Choosing an extractor of another dialect is the consent to score its flows.
         self.worker = ScoringWorker(self._scored, also_scored={captured_dialect(settings)} - {IMPROVED})
         self.threshold = OperatingThreshold(settings, self._score_with)
-        self.watcher = configured_watcher(settings, self._serve, self._shadow)
+        registry = configured_registry(settings)
+        self.watcher = configured_watcher(settings, registry, self._serve, self._shadow)
         self.model_desk = ModelDesk(
             settings.mlflow_model_name,
-            configured_registry(settings),
+            registry,
             self.watcher,
             self.status,
             self.alert_book.judged,
@@ -93,6 +95,7 @@ class Service:
         self.report = MinuteReport(self.status)
         self.uploads = configured_uploads(settings, lambda: self.worker.scorer)
         self.streams = Streams(settings, self.worker)
+        self.kdd99 = Kdd99(settings, registry)
         stores = tuple(configured_stores(settings, self.alerts.evidence, self.uploads))
         self.housekeeping = Housekeeping(stores, settings.keep_days)
         self.events = OperationalEvents(
@@ -131,6 +134,7 @@ class Service:
 
     def _start_kernels_callers(self) -> None:
         self.watcher.start()
+        self.kdd99.start()
         self.capture.start()
 
     def stop(self, seconds: float = STOP_SECONDS) -> None:
@@ -140,6 +144,7 @@ class Service:
         self.registry_calls.stop()
         self.kernels.stop()
         self.watcher.stop()
+        self.kdd99.stop()
         self.threshold.stop()
         self.demo.stop()
         self.report.stop()

@@ -1,0 +1,125 @@
+"""`POST /predict` for KDD99 clients: another body, another model and another answer on the same route."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any, Final
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from detection.model_cache import ModelCache
+from detection.model_uri import parse_model_uri
+from detection.registry import Registry
+from detection.scorer import Scorer
+from detection.watcher import ModelWatcher
+from flows.kdd99 import CATEGORIES, FEATURES, features_of, is_connection
+from flows.table import FlowTable
+from flows.verdicts import verdict_name
+from inference_server.errors import NOT_YET
+from inference_server.request_body import Body
+from inference_server.responses import OrjsonResponse
+from inference_server.settings import Settings
+
+FOLDER: Final = "kdd99"
+"""Below STATE_DIR, for the cache of this model."""
+MOST_BYTES: Final = 16_384
+SHOWN: Final = 5
+_MARKS: Final = (b'"dst_host_', b'"protocol_type"')
+"""A body with one of these is looked at."""
+_NOT_JSON: Final = "Request is not JSON"
+logger = logging.getLogger(__name__)
+
+
+class Kdd99:
+    """Judges connections by the model of KDD_MODEL_NAME, which it follows in the registry.
+
+    They raise no alerts and are in no log: nothing else knows their features.
+    """
+
+    def __init__(self, settings: Settings, registry: Registry) -> None:
+        """Make what is not running yet."""
+        self._scorer: Scorer | None = None
+        self._unfit: str | None = None
+        self._watcher: ModelWatcher | None = None
+        if settings.kdd_model_name is None:
+            return
+        wanted = parse_model_uri(settings.kdd_model_name)
+        cache = ModelCache(
+            settings.state_dir / FOLDER,
+            registry=registry.name,
+            model_uri=str(wanted),
+            allow_pickle=settings.allow_pickle_models,
+        )
+        self._watcher = ModelWatcher(
+            registry,
+            wanted,
+            cache,
+            on_champion=self._serve,
+            on_challenger=lambda _: None,
+            poll_seconds=settings.model_poll_seconds,
+        )
+
+    def start(self) -> None:
+        """Follow the model, if there is a name."""
+        if self._watcher:
+            self._watcher.start()
+
+    def stop(self) -> None:
+        """Stop following."""
+        if self._watcher:
+            self._watcher.stop()
+
+    async def answer(self, body: Body) -> OrjsonResponse | None:
+        """Return the answer to a body of a KDD99 client, None where it is none."""
+        if len(body) > MOST_BYTES or not any(mark in body.content for mark in _MARKS):
+            return None
+        try:
+            record = orjson.loads(body.content)
+        except orjson.JSONDecodeError:
+            return _failed(400, _NOT_JSON)
+        if not isinstance(record, dict) or not is_connection(record):
+            return None
+        try:
+            features = features_of(record)
+        except ValueError as error:
+            return _failed(400, str(error))
+        if self._scorer is None:
+            return _failed(503, f"{NOT_YET}: {self._why_not()}")
+        try:
+            return OrjsonResponse(await asyncio.to_thread(_judge, self._scorer, features))
+        except Exception:
+            logger.exception("a KDD99 connection could not be judged")
+            return _failed(500, "Internal error")
+
+    def _why_not(self) -> str:
+        if self._watcher is None:
+            return "KDD_MODEL_NAME is not set"
+        told = self._unfit or self._watcher.status().error or "it is being loaded"
+        return told.replace("MLFLOW_MODEL_NAME", "KDD_MODEL_NAME")
+
+    def _serve(self, scorer: Scorer) -> None:
+        self._unfit = None
+        if lacking := scorer.missing(FEATURES):
+            model = f"model {scorer.model_name} version {scorer.model_version}"
+            shown = ", ".join(lacking[:SHOWN]) + (", ..." if len(lacking) > SHOWN else "")
+            self._unfit = f"{model} reads what KDD99 clients do not send: {shown}"
+            logger.warning("%s", self._unfit)
+        self._scorer = None if lacking else scorer
+
+
+def _failed(status: int, text: str) -> OrjsonResponse:
+    return OrjsonResponse({"error": text, "status": "failed"}, status_code=status)
+
+
+def _judge(scorer: Scorer, features: NDArray[np.float64]) -> dict[str, Any]:
+    table = FlowTable.from_features(features[None], FEATURES, scorer.record.dialect)
+    verdicts = scorer.score(table)
+    code = int(verdicts.code[0])
+    return {
+        "prediction": CATEGORIES.get(code, verdict_name(code)),
+        "confidence": float(verdicts.p_label[0]),
+        "status": "success",
+    }
