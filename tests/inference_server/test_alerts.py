@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import socket
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ from capture.rules import LiveRules
 from capture.sidecar import Sidecar
 from flows.table import FlowTable
 from flows.verdicts import Verdicts
-from helpers.alerts import validated
+from helpers.alerts import attacks, validated
+from helpers.book import all_alerts
 from helpers.flows import flow_table, verdicts_for
 from helpers.models import typical_flow
 from helpers.server import wait_until
@@ -150,3 +152,38 @@ def test_suppressed_attacks_are_in_health(serve: Any, tmp_path: Path) -> None:
         f"suppression rules: {rules}, line 1, rules: it suppresses everything; give source, destination, "
         "port, protocol or class; 1 earlier rules are in use"
     ]
+
+
+def test_the_alert_book_has_every_alert_and_keeps_it(tmp_path: Path) -> None:
+    settings = load_settings(log_dir=tmp_path / "logs", state_dir=tmp_path / "var")
+    parts = Alerts(settings, _unexplained, lambda *_: 0)
+    parts.start()
+    parts.stream.take(*attacks(["203.0.113.1", "203.0.113.2"], [17, 5]), "sidecar")
+    parts.stream.close()
+    wait_until(lambda: parts.status().book.committed == 4)
+    (hulk,) = all_alerts(parts.book, label="DoS Hulk")
+    parts.book.acknowledge(hulk["id"], "eve")
+    parts.stop(30)
+    parts = Alerts(settings, _unexplained, lambda *_: 0)
+    parts.start()
+    wait_until(lambda: parts.status().book.alerts == 2)
+    assert [alert["acknowledged"] for alert in all_alerts(parts.book)] == [True, False]
+    parts.stop(30)
+
+
+def test_what_is_ours_or_suppressed_is_never_blocked(tmp_path: Path) -> None:
+    rules = tmp_path / "rules.yaml"
+    rules.write_text(
+        "rules: [{name: partner, source: 198.51.100.0/24, class: Bot}, {name: bots, class: Bot}]"
+    )
+    settings = load_settings(
+        log_dir=tmp_path, state_dir=tmp_path, alert_rules=rules, own_networks="203.0.113.0/28, 10.0.0.0/8"
+    )
+    parts = Alerts(settings, _unexplained, lambda *_: 0)
+    parts.start()
+    sources = ["198.51.100.7", "203.0.113.1", "203.0.113.99", "192.168.0.9", "10.0.0.1"]
+    parts.stream.take(*attacks(sources), "sidecar")
+    wait_until(lambda: parts.status().book.committed == len(sources))
+    blocked = parts.book.blocklist(3, timedelta(hours=1), ["sidecar"])
+    parts.stop(30)
+    assert [str(network) for network in blocked] == ["192.168.0.9/32", "203.0.113.99/32"]

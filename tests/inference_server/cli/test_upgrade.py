@@ -76,12 +76,14 @@ def test_what_is_current_or_not_there_is_left_as_it_is(state: Path) -> None:
     result = upgrade()
     assert "mlflow.db is as this version wants it" in result.stdout
     assert "outbox.db does not exist" in result.stdout
+    assert "alerts.db does not exist" in result.stdout
 
 
-def test_an_outbox_without_tables_gets_them(state: Path) -> None:
-    sqlite3.connect(state / "outbox.db").close()
-    assert "outbox.db has its tables" in upgrade().stdout
-    assert "outbox.db is as this version wants it" in upgrade().stdout
+@pytest.mark.parametrize("name", ["outbox.db", "alerts.db"])
+def test_a_database_without_tables_gets_them(state: Path, name: str) -> None:
+    sqlite3.connect(state / name).close()
+    assert f"{name} has its tables" in upgrade().stdout
+    assert f"{name} is as this version wants it" in upgrade().stdout
 
 
 def test_a_registry_elsewhere_is_its_owners(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
