@@ -195,6 +195,26 @@ def test_troubleshooting_message(tmp_path: Path, shown: str) -> None:
     assert matches(shown, actual), actual
 
 
+def test_the_pictures_are_those_that_the_script_takes(tmp_path: Path) -> None:
+    if not shutil.which("chromium"):
+        pytest.skip("needs chromium (apt-get install chromium)")
+    script = ROOT / "scripts" / "make_screenshots.py"
+    subprocess.run([sys.executable, script, tmp_path, "--no-traffic"], check=True, timeout=300)
+    shown = {ROOT / name for name in re.findall(r"docs/images/\S+\.png", README)}
+    taken = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert {path.name for path in shown} == set(taken)
+    for path in shown:
+        # The size is in the header: of a laptop's window, or a phone's.
+        assert path.read_bytes()[:24] == taken[path.name][:24]
+
+
+def test_the_tour_s_address_leads_to_the_dashboard(service: httpx.Client) -> None:
+    [path] = re.findall(rf"<{re.escape(SHOWN_AT)}(/\w+)> shows", README)
+    answer = service.get(path, follow_redirects=True)
+    assert answer.status_code == 200
+    assert "<title>Alerts" in answer.text
+
+
 def test_every_trouble_is_in_the_readme() -> None:
     assert len(troubles()) == len(PROVOKED)
 

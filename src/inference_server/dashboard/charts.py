@@ -99,7 +99,7 @@ def contributions(rows: Sequence[tuple[str, float]]) -> dict[str, Any]:
     return {
         "animation": False,
         "textStyle": FONT,
-        "grid": {"left": 8, "right": 8, "top": 4, "bottom": 4, "containLabel": True},
+        "grid": {"left": 22, "right": 8, "top": 4, "bottom": 4, "containLabel": True},
         "tooltip": {**TIP, "axisPointer": {"type": "none"}},
         "xAxis": {
             "type": "value",
@@ -128,7 +128,7 @@ def contributions(rows: Sequence[tuple[str, float]]) -> dict[str, Any]:
                         "label": {
                             "show": True,
                             "position": "right" if value > 0 else "left",
-                            "formatter": f"{value:+.2f}",
+                            "formatter": f"{value:+.2g}",
                             "fontSize": 11,
                         },
                     }
