@@ -95,7 +95,7 @@ def bars_over_time(
 
 def contributions(rows: Sequence[tuple[str, float]]) -> dict[str, Any]:
     """Return the options of bars of `(feature, how far it moved the verdict)`, the first on top."""
-    furthest = max((abs(value) for _, value in rows), default=1.0) * 1.3
+    furthest = max((abs(value) for _, value in rows), default=1.0) * 1.45
     return {
         "animation": False,
         "textStyle": FONT,
