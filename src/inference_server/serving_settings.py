@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -105,6 +106,7 @@ class ServingSettings(BaseSettings):
         return int(self.max_body_mb * MEGABYTE)
 
 
+@lru_cache(maxsize=64)
 def is_loopback(host: str) -> bool:
     """Return whether only this machine can reach an address."""
     try:
