@@ -89,8 +89,9 @@ class AlertRevision:
     first_flows: Sequence[FlowSpan] = ()
     explanation: Explanation | None = None
     evidence: str | None = None
-    # What `eve_record` made: the log and the outbox want the same object. A copy by `replace` has its own.
+    # What `eve_record` made: the log, the outbox and the book want the same. A copy by `replace` has its own.
     made: list[dict[str, Any]] = field(default_factory=list, init=False, repr=False, compare=False)
+    line: list[bytes] = field(default_factory=list, init=False, repr=False, compare=False)
 
     @property
     def severity(self) -> int:

@@ -6,10 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-import orjson
-
 from alerting.alert import AlertRevision
-from alerting.eve import eve_record
+from alerting.eve import eve_line
 from alerting.line_file import LineFile, LineFileStatus
 from alerting.rotating_file import FILES, MAX_BYTES
 
@@ -31,7 +29,7 @@ class AlertLog:
 
     def write(self, alerts: Sequence[AlertRevision]) -> None:
         """Append messages in one write."""
-        self._file.append([orjson.dumps(eve_record(alert)) for alert in alerts])
+        self._file.append([eve_line(alert) for alert in alerts])
 
     def status(self) -> LineFileStatus:
         """Return the file's counters: written + lost are the messages that came."""

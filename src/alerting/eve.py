@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any, Final
 
+import orjson
 from communityid import CommunityID, FlowTuple
 
 from alerting.alert import AlertRevision
@@ -41,6 +42,13 @@ def eve_record(alert: AlertRevision) -> dict[str, Any]:
     if not alert.made:
         alert.made.append(_record(alert))
     return alert.made[0]
+
+
+def eve_line(alert: AlertRevision) -> bytes:
+    """Return the same as one line of JSON, made once."""
+    if not alert.line:
+        alert.line.append(orjson.dumps(eve_record(alert)))
+    return alert.line[0]
 
 
 def _record(alert: AlertRevision) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import orjson
 from alerting.alert import AlertRevision
 from alerting.alert_flow import AlertFlow
 from alerting.book.tables import CLOSED, OPEN
-from alerting.eve import eve_record
+from alerting.eve import eve_line, eve_record
 from flows.labels import BY_CODE
 
 
@@ -61,7 +61,7 @@ def alert_rows(alert: AlertRevision) -> AlertRows:
             "model_version": shared.model_version,
             "words": _words(alert, eve),
         },
-        eve=orjson.dumps(eve),
+        eve=eve_line(alert),
         flow=_stored(flow),
         features=flow.features.tobytes(),
         destinations=destinations if len(destinations) > 1 else (),
@@ -71,14 +71,12 @@ def alert_rows(alert: AlertRevision) -> AlertRows:
 
 def _words(alert: AlertRevision, eve: dict[str, Any]) -> str:
     label, shared = BY_CODE[alert.flow.code], alert.flow.shared
-    ends = " ".join(
-        f"{eve.get(name, '')}"
-        for name in ("src_ip", "src_port", "dest_ip", "dest_port", "proto", "community_id")
-    )
-    about = (
-        f"{label.name} {label.family} {label.technique} {shared.sensor} {shared.source} {shared.interface}"
-    )
-    return f"{about} {ends} {alert.alert_id}".lower()
+    known = eve.get
+    return (
+        f"{label.name} {label.family} {label.technique} {shared.sensor} {shared.source} {shared.interface} "
+        f"{known('src_ip', '')} {known('src_port', '')} {known('dest_ip', '')} {known('dest_port', '')} "
+        f"{known('proto', '')} {known('community_id', '')} {alert.alert_id}"
+    ).lower()
 
 
 def _stored(flow: AlertFlow) -> bytes:

@@ -23,6 +23,7 @@ from alerting.book.tables import (
     LAST_SEQ,
     OPEN,
 )
+from alerting.database.many_rows import ManyRows
 
 AT_ONCE: Final = 500
 """Alerts deleted in one transaction."""
@@ -145,17 +146,19 @@ def _write_numbers(connection: Connection, numbers: _Numbers) -> None:
 _IDS: Final = func.json_each(bindparam("ids")).table_valued("value")
 _KNOWN: Final = select(ALERTS.c.alert_id, ALERTS.c.number).where(ALERTS.c.alert_id.in_(select(_IDS.c.value)))
 _ALERT: Final = upsert(ALERTS)
+_SAID: Final = [column for column in ALERTS.c if column.name == "proto" or not column.nullable]
+"""What messages say; the others are what people say."""
+
 _KEPT: Final = ("number", "alert_id", "opened_us")
-_WRITE_ALERT: Final = _ALERT.on_conflict_do_update(
-    index_elements=[ALERTS.c.number],
-    set_={
-        column.name: _ALERT.excluded[column.name]
-        for column in ALERTS.c
-        if column.name not in _KEPT and not column.nullable
-    },
+_WRITE_ALERT: Final = ManyRows(
+    _ALERT.on_conflict_do_update(
+        index_elements=[ALERTS.c.number],
+        set_={column.name: _ALERT.excluded[column.name] for column in _SAID if column.name not in _KEPT},
+    ),
+    [column.name for column in _SAID],
 )
-_WRITE_DETAIL: Final = insert(DETAILS).prefix_with("OR REPLACE")
-_WRITE_DESTINATION: Final = insert(DESTINATIONS).prefix_with("OR IGNORE")
+_WRITE_DETAIL: Final = ManyRows(insert(DETAILS).prefix_with("OR REPLACE"), DETAILS.c.keys())
+_WRITE_DESTINATION: Final = ManyRows(insert(DESTINATIONS).prefix_with("OR IGNORE"), DESTINATIONS.c.keys())
 
 
 def _write(connection: Connection, latest: dict[str, AlertRows], numbers: _Numbers) -> None:
@@ -176,10 +179,9 @@ def _write(connection: Connection, latest: dict[str, AlertRows], numbers: _Numbe
             }
         )
         destinations += [{"number": number, "addr": address} for address in rows.destinations]
-    connection.execute(_WRITE_ALERT, alerts)
-    connection.execute(_WRITE_DETAIL, details)
-    if destinations:
-        connection.execute(_WRITE_DESTINATION, destinations)
+    _WRITE_ALERT.execute(connection, alerts)
+    _WRITE_DETAIL.execute(connection, details)
+    _WRITE_DESTINATION.execute(connection, destinations)
 
 
 def _feature_set(connection: Connection, wanted: tuple[str, tuple[str, ...]], numbers: _Numbers) -> int:
