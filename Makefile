@@ -62,3 +62,8 @@ requirements: setup  ## compile requirements.txt from pyproject.toml; UPGRADE=--
 	  $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version $${name#*=} \
 	    --no-emit-index-url --custom-compile-command 'make requirements' $(UPGRADE) $$pins.in -o $$pins.txt || exit 1; \
 	done
+	for name in 'sensor=--constraint requirements.txt --extra sensor pyproject.toml' \
+	    'mlflow=--constraint requirements.txt deploy/docker/mlflow.in' aws-local=deploy/docker/aws-local.in; do \
+	  $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url \
+	    --custom-compile-command 'make requirements' $(UPGRADE) $${name#*=} -o deploy/docker/$${name%%=*}.txt || exit 1; \
+	done

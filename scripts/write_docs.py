@@ -1,4 +1,4 @@
-"""Writes what is generated: openapi.yaml, docs/settings.md, docs/metrics.md, docs/features.md."""
+"""Writes what is generated: openapi.yaml, .env.example, and of docs/ settings.md, metrics.md, features.md."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import yaml
 from flows.features_table import features_markdown
 from inference_server.main import create_app
 from inference_server.metrics_table import metrics_markdown
-from inference_server.settings_table import settings_markdown
+from inference_server.settings_table import env_example, settings_markdown
 
 ROOT = Path(__file__).parents[1]
 
@@ -22,6 +22,7 @@ def generated() -> dict[Path, str]:
     """Return every generated file's text."""
     return {
         ROOT / "openapi.yaml": openapi_yaml(),
+        ROOT / ".env.example": env_example(),
         ROOT / "docs" / "settings.md": settings_markdown(),
         ROOT / "docs" / "metrics.md": metrics_markdown(),
         ROOT / "docs" / "features.md": features_markdown(),

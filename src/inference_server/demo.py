@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-import os
 import threading
 from pathlib import Path
 from typing import Final
 
 from capture.files import read_capture
 from detection.worker import ScoringWorker
+from inference_server.container import in_container
 from inference_server.live_capture import live_rules
 from inference_server.settings import Settings
 
@@ -19,8 +19,6 @@ PORTION: Final = 1000
 """Flows handed over at once; the next wait until these are scored, so that none are shed."""
 
 MARKER: Final = "demo-replayed"
-CONTAINER_VARIABLE: Final = "ML_IDS_CONTAINER"
-"""Set in a sensor's image; an engine's own marks would also be found in a workplace that is a container."""
 
 logger = logging.getLogger(__name__)
 
@@ -53,7 +51,7 @@ class Demo:
 
     def due(self) -> bool:
         """Return whether this start replays the capture."""
-        if CONTAINER_VARIABLE in os.environ or not self._capture.is_file():
+        if in_container() or not self._capture.is_file():
             return False
         return not self._marker.exists() if self._wanted is None else self._wanted
 

@@ -24,6 +24,7 @@ from flows.jit import CACHE_DIRECTORY
 from flows.schema import IMPROVED_NAMES
 from flows.table import FlowTable
 
+MODULE: Final = "inference_server.kernels"
 MARKER: Final = "compiled"
 STOP_SECONDS: Final = 1.0
 logger = logging.getLogger(__name__)
@@ -63,6 +64,8 @@ class Kernels:
 
         It is not called after `stop`. Without a cache, or when compiling fails, it compiles what it calls.
         """
+        if self._cache is None:
+            logger.warning("NUMBA_CACHE_DIR is not writable: kernels are compiled at every start")
         if self._cache is None or (self._cache / MARKER).exists():
             go_on()
             return
@@ -83,7 +86,7 @@ class Kernels:
         with self._lock:
             if self._stopping:
                 return
-            command = [sys.executable, "-P", "-m", __name__]
+            command = [sys.executable, "-P", "-m", MODULE]
             for part in PARTS:
                 try:
                     self._processes.append(subprocess.Popen([*command, part], stderr=subprocess.DEVNULL))
@@ -98,5 +101,18 @@ class Kernels:
             go_on()
 
 
+def compile_all() -> None:
+    """Compile every kernel, in processes of its own, for services that start later.
+
+    Raises:
+        OSError: there is no cache, or it misses some.
+    """
+    done = threading.Event()
+    Kernels(CACHE_DIRECTORY).then(done.set)
+    done.wait()
+    if CACHE_DIRECTORY is None or not (CACHE_DIRECTORY / MARKER).exists():
+        raise OSError("the kernels could not be compiled into NUMBA_CACHE_DIR")
+
+
 if __name__ == "__main__":
-    PARTS[sys.argv[1]]()
+    PARTS[sys.argv[1]]() if sys.argv[1:] else compile_all()

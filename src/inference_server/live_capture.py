@@ -19,6 +19,7 @@ from capture.status import InterfaceStatus
 from flows.dialects import IMPROVED, PYTHON
 from flows.table import FlowTable
 from inference_server.capture_options import capture_options
+from inference_server.container import in_container
 from inference_server.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -112,11 +113,14 @@ def live_rules(settings: Settings) -> LiveRules:
 
 def permission_hint() -> str:
     """Say how this process would be allowed to capture."""
-    return (
-        "not permitted. Run as root, or once: "
-        f"sudo setcap cap_net_raw+ep {os.path.realpath(sys.executable)} "
-        "(every user of that interpreter may capture then); START_CICFLOWMETER=false silences this"
-    )
+    if in_container():
+        fix = "Run the container with --cap-add NET_RAW"
+    else:
+        fix = (
+            f"Run as root, or once: sudo setcap cap_net_raw+ep {os.path.realpath(sys.executable)} "
+            "(every user of that interpreter may capture then)"
+        )
+    return f"not permitted. {fix}; START_CICFLOWMETER=false silences this"
 
 
 def _default() -> tuple[str, ...]:

@@ -10,7 +10,8 @@ from flows.table import FlowTable
 from flows.verdicts import Verdicts
 from helpers.models import make_scorer
 from helpers.server import wait_until
-from inference_server.demo import CAPTURE, CONTAINER_VARIABLE, MARKER, SENSOR, Demo
+from inference_server.container import CONTAINER_VARIABLE
+from inference_server.demo import CAPTURE, MARKER, SENSOR, Demo
 from inference_server.settings import Settings
 
 SMALL_CAPTURE = Path(__file__).parents[1] / "reference" / "01_tcp_fin.pcap"

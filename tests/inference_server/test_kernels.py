@@ -9,13 +9,13 @@ import pytest
 
 from helpers.server import wait_until
 from inference_server import kernels as module
-from inference_server.kernels import MARKER, Kernels
+from inference_server.kernels import MARKER, Kernels, compile_all
 
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """A part that takes no time; what it is given says how it ends."""
-    monkeypatch.setattr(module, "__name__", "json.tool")
+    monkeypatch.setattr(module, "MODULE", "json.tool")
 
 
 def test_what_is_compiled_is_not_compiled_again(tmp_path: Path) -> None:
@@ -38,6 +38,19 @@ def test_a_compiler_that_fails_stops_nothing(tmp_path: Path, quick: None) -> Non
     Kernels(tmp_path).then(gone_on.set)
     assert gone_on.wait(60)
     assert not (tmp_path / MARKER).exists()
+
+
+def test_without_a_cache_it_says_so(caplog: pytest.LogCaptureFixture) -> None:
+    gone_on = threading.Event()
+    Kernels(None).then(gone_on.set)
+    assert gone_on.is_set()
+    assert "NUMBA_CACHE_DIR is not writable" in caplog.text
+
+
+def test_compiling_ahead_into_no_cache_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "CACHE_DIRECTORY", None)
+    with pytest.raises(OSError, match="NUMBA_CACHE_DIR"):
+        compile_all()
 
 
 def test_a_stop_breaks_it_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

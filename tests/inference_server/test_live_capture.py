@@ -8,6 +8,7 @@ import pytest
 
 from flows.table import FlowTable
 from inference_server import live_capture
+from inference_server.container import CONTAINER_VARIABLE
 from inference_server.live_capture import LiveCapture, live_rules, permission_hint
 from inference_server.settings import Settings
 
@@ -35,6 +36,11 @@ def test_without_permission_one_line_says_how_to_get_it(
     (record,) = caplog.records
     assert "sudo setcap cap_net_raw+ep /" in record.getMessage()
     assert capture.status().error == permission_hint()
+
+
+def test_in_a_container_the_capability_is_the_engines_to_give(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(CONTAINER_VARIABLE, "1")
+    assert permission_hint().startswith("not permitted. Run the container with --cap-add NET_RAW;")
 
 
 def test_without_a_default_route_the_interface_must_be_named(monkeypatch: pytest.MonkeyPatch) -> None:
