@@ -129,10 +129,17 @@ def install_errors(app: FastAPI) -> None:
     app.add_middleware(Edge)
 
 
-async def answer_problem(_: Request, error: Exception) -> OrjsonResponse:
+async def answer_problem(request: Request, error: Exception) -> OrjsonResponse:
     """Return the answer that a RequestError is."""
     assert isinstance(error, RequestError)
-    return OrjsonResponse(error.body, status_code=error.status, headers=error.headers)
+    body = error.body | {"detail": public_detail(request, str(error))}
+    return OrjsonResponse(body, status_code=error.status, headers=error.headers)
+
+
+def public_detail(request: Request, detail: str) -> str:
+    """Return what went wrong without the paths of this machine."""
+    public_text = getattr(getattr(request.app.state, "service", None), "public_text", str)
+    return str(public_text(detail))
 
 
 async def answer_http_error(request: Request, error: Exception) -> OrjsonResponse:

@@ -7,7 +7,7 @@ from typing import ClassVar, Final
 
 from starlette.requests import Request
 
-from inference_server.errors import RequestError, UnprocessableError
+from inference_server.errors import RequestError, UnprocessableError, public_detail
 from inference_server.request_body import PANDAS_SPLIT, Body, read_body
 from inference_server.responses import OrjsonResponse
 
@@ -46,12 +46,12 @@ async def read_split_body(request: Request, limit: int) -> Body:
     return replace(body, media_type=PANDAS_SPLIT)
 
 
-def answer_error(error: RequestError) -> OrjsonResponse:
+def answer_error(request: Request, error: RequestError) -> OrjsonResponse:
     """Return the answer that a RequestError is on this route: its text is under `error`."""
     if isinstance(error, UnprocessableError):
         status, text = 400, f"Invalid request body supplied. {_FIX} Cause: {error}"
     else:
-        status, text = error.status, str(error)
+        status, text = error.status, public_detail(request, str(error))
     more = {key: value for key, value in error.body.items() if key != "detail"}
     return OrjsonResponse({"error": text, **more}, status_code=status, headers=error.headers)
 

@@ -151,7 +151,7 @@ async def api_predictions(request: Request) -> Response:
                 return OrjsonResponse(await service.predictor.detail(body, _dialect(request)))
             judged = await service.predictor.judge(body, _dialect(request))
     except RequestError as error:
-        return answer_error(error)
+        return answer_error(request, error)
     return OrjsonResponse(judged.verdicts.is_attack.astype(float))
 
 

@@ -36,6 +36,7 @@ from inference_server.off_loop import OffLoop
 from inference_server.operating_threshold import OperatingThreshold
 from inference_server.operational_events import OperationalEvents
 from inference_server.predict import Predictor
+from inference_server.public_text import PublicText
 from inference_server.resident import resident_bytes
 from inference_server.settings import Settings
 from inference_server.status import ServiceStatus
@@ -106,11 +107,15 @@ class Service:
             folders=tuple(dict.fromkeys((settings.log_dir, settings.state_dir))),
         )
         self.keys = KeyCheck(settings)
+        self.public_text = PublicText(settings)
         self.access_log = AccessLog(settings.log_dir, enabled=settings.access_log, **log_limits(settings))
         self.http = HttpTraffic(settings.max_concurrent_requests, self.access_log)
         self.metrics = Metrics(self.status)
         self.predictor = Predictor(
-            self.worker, self.sink, sensor=settings.sensor_id, model_error=lambda: self.watcher.status().error
+            self.worker,
+            self.sink,
+            sensor=settings.sensor_id,
+            model_error=lambda: self.watcher.status().error,
         )
 
     def start(self) -> None:
@@ -195,7 +200,7 @@ class Service:
 
     def missing(self) -> list[str]:
         """Return what keeps the service from its job."""
-        return missing_for_ready(self.status())
+        return [self.public_text(text) for text in missing_for_ready(self.status())]
 
     def _scored(self, table: FlowTable, verdicts: Verdicts) -> None:
         if table.sensor == demo.SENSOR:
