@@ -23,6 +23,7 @@ from inference_server.scoring_routes import ScoringRoutes
 from inference_server.scoring_routes import router as scoring_router
 from inference_server.service import Service
 from inference_server.settings import Settings, export_library_variables, load_settings
+from inference_server.supervisor import READY, STOPPING, tell_supervisor
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -35,9 +36,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         app.state.service = service
         service.start()
         await dashboard.start(service)
+        tell_supervisor(READY)
         try:
             yield
         finally:
+            tell_supervisor(STOPPING)
             await dashboard.stop()
             await asyncio.to_thread(service.stop)
 
