@@ -119,7 +119,7 @@ async def delete_capture(request: Request, upload_id: Id) -> Response:
     """Delete an uploaded capture and its verdicts; an analysis that runs is ended."""
     service = _service(request)
     service.keys.require(request, Role.ADMIN)
-    service.uploads.delete(upload_id)
+    await asyncio.to_thread(service.uploads.delete, upload_id)
     return Response(status_code=204)
 
 

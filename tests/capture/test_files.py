@@ -10,6 +10,7 @@ import pytest
 from capture.files import CaptureFile, read_capture
 from capture.rules import LiveRules
 from flows.schema import IMPROVED_NAMES
+from flows.table import concat_tables
 from helpers.packets import connection, pcap, udp, write_capture
 
 
@@ -67,3 +68,12 @@ def test_the_memory_benchmark_holds_metering_to_its_limit(limit: str, status: in
     answer = subprocess.run(command, capture_output=True, text=True, check=False)
     assert answer.returncode == status, answer.stderr
     assert "20,979" in answer.stdout
+
+
+def test_a_prompt_reader_gets_each_flow_with_its_block(tmp_path: Path) -> None:
+    path = tmp_path / "many.pcap"
+    path.write_bytes(pcap([packet for n in range(3000) for packet in connection(n * 20_000, 1 + n)]))
+    late, prompt = list(CaptureFile(path).tables()), list(CaptureFile(path, name="sent").tables(prompt=True))
+    assert concat_tables(late).features.tolist() == concat_tables(prompt).features.tolist()
+    assert len(prompt) > len(late)
+    assert {table.interface for table in prompt} == {"sent"}

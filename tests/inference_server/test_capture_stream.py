@@ -175,3 +175,14 @@ def test_a_reader_that_stops_stops_the_stream_and_nobody_else(client: httpx.Clie
     sender.abort()
     thread.join(60)
     wait_until(lambda: active(client) == 0)
+
+
+def test_an_open_stream_does_not_keep_the_service_from_stopping(
+    serve: Callable[..., Any], champion_state: Path, tmp_path: Path
+) -> None:
+    registry = {"state_dir": tmp_path, "mlflow_tracking_uri": embedded_uri(champion_state)}
+    with serve(**registry) as client:
+        sender = Sender(client)
+        sender.send(pcap([])[:24])
+        assert sender.status() == 200
+    sender.close()

@@ -37,7 +37,7 @@ MAX_FLOWS: Final = 1 << 20
 """Flows open at once, 640 bytes each; beyond that long silent ones end early."""
 ROWS_AT_ONCE: Final = 4096
 EXPLAINED_ATTACKS: Final = 1000
-CACHE_SECONDS: Final = 10.0
+CACHE_SECONDS: Final = 5.0
 """The model that serves is in the cache moments after it began to."""
 REPORT_SECONDS: Final = 0.2
 

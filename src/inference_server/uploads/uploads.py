@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import logging
 import threading
@@ -25,6 +26,8 @@ from inference_server.uploads.verdict_file import follow_lines, lines_after
 
 MEGABYTE: Final = 1_000_000
 NAME_LENGTH: Final = 200
+MOST_KEPT: Final = 1000
+"""Finished uploads, however small: all are listed, and looked at when room is made."""
 STOP_SECONDS: Final = 2.0
 logger = logging.getLogger(__name__)
 
@@ -105,7 +108,7 @@ class Uploads:
             self._settings.upload_max_mb * MEGABYTE, self._settings.upload_max_seconds, self._make_room
         )
         try:
-            limits.check(expected or 0, expected or 0)
+            await asyncio.to_thread(limits.check, expected or 0, expected or 0)
             self._shelf.save(upload)
 
             def so_far(size: int) -> None:
@@ -236,7 +239,7 @@ class Uploads:
         while True:
             room = min(cap - self._shelf.bytes(), self._shelf.free_bytes() - RESERVE_BYTES)
             over = [upload for upload in self.list() if upload.over]
-            if room >= needed or not over:
+            if not over or (room >= needed and len(over) <= MOST_KEPT):
                 return max(room, 0)
             logger.info("upload %s: deleted to make room", over[-1].id)
             self._forget(over[-1].id)
