@@ -75,14 +75,11 @@ class CaptureFile:
         """Return the meter's counters."""
         return self._meter.counters()
 
-    def tables(
-        self, progress: Callable[[int], None] | None = None, *, prompt: bool = False
-    ) -> Iterator[FlowTable]:
+    def tables(self, progress: Callable[[int], None] | None = None) -> Iterator[FlowTable]:
         """Meter the file; yield flows in the order they end, the open ones last.
 
         Args:
             progress: called with the bytes of the file read so far, once a block.
-            prompt: yield what has ended after each block, however little; else in tables of some thousand.
 
         Raises:
             OSError: the file cannot be read.
@@ -95,8 +92,6 @@ class CaptureFile:
                 yield from self._meter.feed(block, index, count)
                 if self._live_rules is not None:
                     yield from self._meter.expire(int(index.ts[count - 1]) - CLOCK_SLACK_US)
-                if prompt:
-                    yield from self._meter.drain()
                 if progress is not None:
                     progress(stream.bytes_taken)
             self.problem = f"{self._name}: {stream.problem}" if stream.problem else reader.problem

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import logging
 import subprocess
 import sys
@@ -7,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from capture.decompress import RATIO_APPLIES_FROM
 from capture.files import CaptureFile, read_capture
 from capture.rules import LiveRules
 from flows.schema import IMPROVED_NAMES
-from flows.table import concat_tables
 from helpers.packets import connection, pcap, udp, write_capture
 
 
@@ -70,10 +71,21 @@ def test_the_memory_benchmark_holds_metering_to_its_limit(limit: str, status: in
     assert "20,979" in answer.stdout
 
 
-def test_a_prompt_reader_gets_each_flow_with_its_block(tmp_path: Path) -> None:
-    path = tmp_path / "many.pcap"
-    path.write_bytes(pcap([packet for n in range(3000) for packet in connection(n * 20_000, 1 + n)]))
-    late, prompt = list(CaptureFile(path).tables()), list(CaptureFile(path, name="sent").tables(prompt=True))
-    assert concat_tables(late).features.tolist() == concat_tables(prompt).features.tolist()
-    assert len(prompt) > len(late)
-    assert {table.interface for table in prompt} == {"sent"}
+def test_messages_and_tables_call_a_file_what_they_are_told(tmp_path: Path) -> None:
+    path = tmp_path / "upload"
+    path.write_bytes(pcap(connection())[:-1])
+    capture = CaptureFile(path, name="office.pcap")
+    assert {table.interface for table in capture.tables()} == {"office.pcap"}
+    assert (capture.problem or "").startswith("office.pcap: cut off")
+    path.write_bytes(b"GIF89a, not packets")
+    with pytest.raises(ValueError, match=r"^office\.pcap: not a pcap"):
+        list(CaptureFile(path, name="office.pcap").tables())
+
+
+def test_a_ratio_of_ones_own_is_a_limit_that_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "bomb.pcap.gz"
+    path.write_bytes(gzip.compress(pcap([]) + bytes(RATIO_APPLIES_FROM + (1 << 20)), 6))
+    capture = CaptureFile(path, max_ratio=2)
+    list(capture.tables())
+    assert capture.over_limit
+    assert "max_ratio = 2" in (capture.problem or "")

@@ -40,6 +40,8 @@ EXPLAINED_ATTACKS: Final = 1000
 CACHE_SECONDS: Final = 5.0
 """The model that serves is in the cache moments after it began to."""
 REPORT_SECONDS: Final = 0.2
+READING_SHARE: Final = 0.3
+"""Of the work: packets are metered in less time than their flows are judged and written."""
 
 
 class Job(BaseModel):
@@ -128,6 +130,7 @@ class Analysis:
         self._explained = 0
         self._by_class: Counter[str] = Counter()
         self._attacks = 0
+        self._read = 0
         self._told_at = 0.0
 
     def run(self) -> None:
@@ -149,7 +152,7 @@ class Analysis:
         self._look_at_the_end()
 
     def _tables(self) -> Iterator[FlowTable]:
-        for table in self._capture.tables(self._tell, prompt=True):
+        for table in self._capture.tables(self._have_read):
             for start in range(0, len(table), ROWS_AT_ONCE):
                 yield table.take(slice(start, start + ROWS_AT_ONCE))
 
@@ -162,6 +165,7 @@ class Analysis:
         self._flows += len(table)
         self._attacks += int(verdicts.is_attack.sum())
         self._by_class.update(verdicts.labels().tolist())
+        self._tell()
         if file.tell() > self._job.max_verdict_bytes:
             raise ValueError(
                 f"{self._flows:,} verdicts take more than UPLOADS_DISK_MB leaves: raise it, delete other "
@@ -176,10 +180,21 @@ class Analysis:
         found = dict(zip(attacks.tolist(), self._scorer.explain(table.take(attacks)), strict=True))
         return replace(verdicts, explanations=tuple(map(found.get, range(len(table)))))
 
-    def _tell(self, read: int) -> None:
+    def _have_read(self, size: int) -> None:
+        self._read = size
+        self._tell()
+
+    def _tell(self) -> None:
         if time.monotonic() - self._told_at >= REPORT_SECONDS:
             self._told_at = time.monotonic()
-            report(progress=min(read / max(self._capture.size, 1), 1.0), **self._so_far())
+            report(progress=self._progress(), **self._so_far())
+
+    def _progress(self) -> float:
+        """Return what is done: most flows of a file end, and are judged, when all of it was read."""
+        counters = self._capture.counters()
+        read = min(self._read / max(self._capture.size, 1), 1.0)
+        judged = self._flows / max(counters.flows_opened - counters.flows_dropped, 1)
+        return read * (READING_SHARE + (1 - READING_SHARE) * min(judged, 1.0))
 
     def _so_far(self) -> dict[str, Any]:
         counters = self._capture.counters()
