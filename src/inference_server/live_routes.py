@@ -13,7 +13,7 @@ from fastapi import APIRouter
 from pydantic import Field, SecretStr, ValidationError
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from alerting.book.feed import LiveMessage, Subscription
+from alerting.book.feed import Subscription
 from alerting.book.filters import AlertFilter
 from inference_server.api_keys import Role
 from inference_server.auth import SUBPROTOCOL
@@ -31,6 +31,9 @@ HEARTBEAT_SECONDS: Final = 15.0
 FIRST_MESSAGE_SECONDS: Final = 10.0
 SEND_SECONDS: Final = 20.0
 """How long one message may take to leave; whoever reads that slowly is left."""
+
+LOOK_SECONDS: Final = 5.0
+"""How often that is looked at: a timer a message would cost as much as the message."""
 
 LONGEST_MESSAGE: Final = 10_000
 POLICY_VIOLATION: Final = 1008
@@ -90,6 +93,9 @@ class _Live:
         self._socket = socket
         self._service: Service = socket.app.state.service
         self._subscription: Subscription | None = None
+        self._time = asyncio.get_running_loop().time
+        self._sent_at = self._time()
+        self._sending = False
 
     async def first_wish(self) -> Wish:
         """Return what the first message asks for, which must bring an accepted key.
@@ -117,7 +123,7 @@ class _Live:
             WebSocketDisconnect, TimeoutError: it is gone.
         """
         self._subscribe(wish)
-        tasks = {asyncio.create_task(self._tell()), asyncio.create_task(self._listen())}
+        tasks = {asyncio.create_task(part) for part in (self._tell(), self._listen(), self._beat())}
         try:
             ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in ended:
@@ -130,8 +136,9 @@ class _Live:
     async def refuse(self, reason: str, code: int) -> None:
         """Say why the connection ends."""
         with suppress(TimeoutError, WebSocketDisconnect, RuntimeError):
-            await self._send(orjson.dumps({"type": "error", "detail": reason}).decode())
-            await self._socket.close(code)
+            async with asyncio.timeout(SEND_SECONDS):
+                await self._send(orjson.dumps({"type": "error", "detail": reason}).decode())
+                await self._socket.close(code)
 
     def close(self) -> None:
         """End the subscription."""
@@ -153,7 +160,7 @@ class _Live:
 
     async def _tell(self) -> None:
         while subscription := self._subscription:
-            message = await self._next(subscription)
+            message = await subscription.next()
             if message:
                 await self._send(message.encoded)
                 if message.type == "dropped":
@@ -163,18 +170,20 @@ class _Live:
                 await self._socket.close(GOING_AWAY, "the service stops")
                 return
 
-    async def _next(self, subscription: Subscription) -> LiveMessage | None:
-        """Return the next message; sends heartbeats while there is none."""
+    async def _beat(self) -> None:
+        """Send heartbeats; raises TimeoutError when a message does not leave."""
         while True:
-            try:
-                async with asyncio.timeout(HEARTBEAT_SECONDS):
-                    return await subscription.next()
-            except TimeoutError:
-                await self._send(f'{{"type":"heartbeat","last":{max(0, subscription.after)}}}')
+            await asyncio.sleep(min(LOOK_SECONDS, HEARTBEAT_SECONDS))
+            silent = self._time() - self._sent_at
+            if self._sending and silent > SEND_SECONDS:
+                raise TimeoutError
+            if not self._sending and silent >= HEARTBEAT_SECONDS and (told := self._subscription):
+                await self._send(f'{{"type":"heartbeat","last":{max(0, told.after)}}}')
 
     async def _send(self, text: str) -> None:
-        async with asyncio.timeout(SEND_SECONDS):
-            await self._socket.send_text(text)
+        self._sent_at, self._sending = self._time(), True
+        await self._socket.send_text(text)
+        self._sending = False
 
 
 def _may_read(socket: WebSocket) -> bool:

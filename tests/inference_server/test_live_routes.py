@@ -212,6 +212,28 @@ def test_a_slow_reader_is_dropped_with_a_message_and_nobody_else_waits(
     assert not any(status.lost.values())
 
 
+def test_who_never_reads_is_left(live: tuple[Service, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    service, url = live
+    monkeypatch.setattr(feed, "TELL_SECONDS", 0.01)
+    monkeypatch.setattr(live_routes, "SEND_SECONDS", 0.2)
+    monkeypatch.setattr(live_routes, "LOOK_SECONDS", 0.05)
+    address = httpx.URL(url)
+    with socket.socket() as deaf:
+        deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        deaf.connect((address.host, address.port))
+        deaf.sendall(
+            b"GET /api/alerts/live HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+        )
+        wait_until(lambda: service.alert_book.status().live.subscribers == 1)
+        network = 0
+        while service.alert_book.status().live.subscribers:
+            network += 1
+            service.alert_book.take(opening([f"10.8.{network % 250}.{host}" for host in range(250)]))
+            written(service.alert_book)
+    wait_until(lambda: service.http.status().sockets == 0)
+
+
 def test_subscribers_are_told_when_the_service_stops(tmp_path: Path) -> None:
     with ExitStack() as running:
         _, url = running.enter_context(service_of(tmp_path))

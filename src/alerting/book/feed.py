@@ -21,6 +21,9 @@ MAX_SUBSCRIBERS: Final = 500
 TELL_SECONDS: Final = 0.25
 """Between two messages to a subscriber, at least."""
 
+MESSAGES_PER_SECOND: Final = 250.0
+"""How many messages are handed out a second: more subscribers are told less often. One costs some 0.1 ms."""
+
 BUSY_SHARE: Final = 10
 """The thread rests this many times as long as it took to read what changed."""
 
@@ -230,7 +233,8 @@ class Feed:
                 logger.exception("live alerts were not told; the next change tells them")
             took = time.monotonic() - began
             with self._changed:
-                self._changed.wait_for(lambda: self._stopping, max(TELL_SECONDS, BUSY_SHARE * took))
+                told = len(self._subscriptions) / MESSAGES_PER_SECOND
+                self._changed.wait_for(lambda: self._stopping, max(TELL_SECONDS, told, BUSY_SHARE * took))
 
     def _next(self) -> list[Subscription]:
         with self._changed:
@@ -245,7 +249,7 @@ class Feed:
             if each.after < 0:
                 each.after = last
             groups[each.wanted, each.after].append(each)
-        share = int(ALERTS_PER_SECOND * TELL_SECONDS / len(subscriptions))
+        share = int(ALERTS_PER_SECOND * max(TELL_SECONDS / len(subscriptions), 1 / MESSAGES_PER_SECOND))
         limit = max(FEWEST, min(MOST, share))
         for (wanted, after), group in groups.items():
             if after != last or any(each.fresh for each in group):
