@@ -56,6 +56,21 @@ class Predictions(BaseModel):
     warnings: list[str] = Field(description="what the sender should know about what was sent")
 
 
+class ConnectionPrediction(BaseModel):
+    """The answer of `POST /predict` to a KDD99 client."""
+
+    prediction: str = Field(description="normal, dos, probe, r2l or u2r")
+    confidence: float = Field(description="the probability of that")
+    status: Literal["success"]
+
+
+class ConnectionProblem(BaseModel):
+    """Every answer to a KDD99 client that is not 200."""
+
+    error: str
+    status: Literal["failed"]
+
+
 class Detail(BaseModel):
     """What is said of one flow beside its number."""
 

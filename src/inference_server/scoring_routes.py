@@ -17,6 +17,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from inference_server.api_keys import Role
 from inference_server.api_models import (
+    ConnectionPrediction,
+    ConnectionProblem,
     DetailedPredictions,
     Invocations,
     Predictions,
@@ -50,6 +52,18 @@ DOCUMENTED_COLUMNS: Final[dict[str, Any]] = DOCUMENTED | {
     | {200: {"content": {ARROW: {"schema": {"type": "string", "format": "binary"}}}}}
 }
 
+DOCUMENTED_CONNECTIONS: Final[dict[str, Any]] = DOCUMENTED_COLUMNS | {
+    "responses": DOCUMENTED_COLUMNS["responses"]
+    | {
+        400: {"model": ConnectionProblem, "description": "Of a KDD99 client, what is no connection"},
+        500: {"model": ConnectionProblem | Problem, "description": "A defect; the log says more"},
+        503: {
+            "model": Problem | ConnectionProblem,
+            "description": "No model serves yet, or the queue is full (Retry-After)",
+        },
+    }
+}
+
 
 def _parameter(name: str, place: str, kind: str, description: str) -> dict[str, Any]:
     return {"name": name, "in": place, "schema": {"type": kind}, "description": description}
@@ -74,9 +88,9 @@ router = APIRouter()
 
 @router.post(
     "/predict",
-    response_model=Predictions,
+    response_model=Predictions | ConnectionPrediction,
     openapi_extra={"requestBody": flows_request_body(), "parameters": [*DIALECT, EXPLAIN]},
-    **DOCUMENTED_COLUMNS,
+    **DOCUMENTED_CONNECTIONS,
 )
 async def predict(request: Request) -> Response:
     """Judge a flow, a list or an MLflow envelope, measured in the model's dialect unless another is named.
