@@ -34,6 +34,8 @@ MAX_FLOWS: Final = 65_536
 """Flows open at once, 640 bytes each; beyond that long silent ones end early."""
 FULL_SECONDS: Final = 0.02
 ANSWER_SECONDS: Final = 30.0
+FIRST_SECONDS, SILENT_SECONDS = 60.0, 3600.0
+"""How long the first bytes may take, and those after them: a client that is gone need not have said so."""
 logger = logging.getLogger(__name__)
 
 
@@ -78,6 +80,7 @@ class CaptureStream:
         self._by_class: Counter[str] = Counter()
         self._model: dict[str, Any] = {}
         self._newest: tuple[int, float] | None = None
+        self._began = time.monotonic()
         self._loop = asyncio.get_running_loop()
         self._begun: asyncio.Future[str | None] = self._loop.create_future()
         self._thread = threading.Thread(target=self._run, name="capture-stream", daemon=True)
@@ -134,9 +137,12 @@ class CaptureStream:
 
     def _quiet(self) -> None:
         """End flows by the clock while nothing comes."""
-        if self._newest is not None:
-            at_us, when = self._newest
-            self._end_flows(at_us + int((time.monotonic() - when) * MICROSECONDS) - CLOCK_SLACK_US)
+        at_us, when = self._newest or (None, self._began)
+        silent = time.monotonic() - when
+        if silent > (FIRST_SECONDS if at_us is None else SILENT_SECONDS):
+            raise ValueError(f"nothing came for {silent:.0f} s")
+        if at_us is not None:
+            self._end_flows(at_us + int(silent * MICROSECONDS) - CLOCK_SLACK_US)
 
     def _end_flows(self, now_us: int) -> None:
         self._judge_all(self._meter.expire(now_us))
