@@ -1,27 +1,37 @@
-"""What people who watch cost: flows scored a second with and without WebSocket clients, in the same run.
+"""What people who watch cost: flows scored a second with and without them, in the same run.
 
-python benchmarks/watchers.py [--clients 200] [--seconds 5] [--rounds 5]
+python benchmarks/watchers.py [--clients 200] [--pages 50] [--seconds 5] [--rounds 5]
 
-Needs wrk. The clients are a process of their own. Exits 1 when they cost more than the bar.
+WebSocket clients read live alerts. Pages of the dashboard are fetched and then followed over Socket.IO with
+the handshake that NiceGUI's script makes: two cores have no room for as many browsers, and what a browser
+does with an update costs the service nothing. Needs wrk. Those who watch are a process of their own. Exits 1
+when they cost more than the bar.
 """
 
 from __future__ import annotations
 
 import argparse
+import ast
 import asyncio
 import json
+import os
+import re
 import shutil
 import signal
 import statistics
 import subprocess
 import sys
 import threading
+import time
+import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
+from urllib.parse import urlencode
 
 import httpx
+import socketio
 from http_api import FLOWS, MANY, MIXED, bodies, load
 from http_servers import Server, ml_ids, prepared
 from meter import machine
@@ -34,6 +44,11 @@ BAR = 0.10
 CONNECTIONS = 16
 ALERT_EVERY_SECONDS = 0.5
 WARM_UP_SECONDS = 3
+SETTLE_SECONDS = 2
+QUIET_SECONDS = 20
+PAGES = ("/dashboard/", "/dashboard/", "/dashboard/sensor", "/dashboard/model", "/dashboard/captures")
+SOCKET = "dashboard/_nicegui_ws/socket.io"
+ACKNOWLEDGED = 50
 READY = "ready"
 KINDS = {MANY: f"{MANY} flows a request, two alerts a second", MIXED: f"{MIXED} a request: a flood of alerts"}
 
@@ -43,7 +58,20 @@ Watching = Callable[[Server], AbstractContextManager[object]]
 @contextmanager
 def websocket_clients(server: Server, clients: int) -> Iterator[Counter[str]]:
     """Have clients read live alerts in a process of their own; yields what they were told, at the end."""
-    command = [sys.executable, __file__, "--watch", server.url, "--clients", str(clients)]
+    with _watching("--watch", server.url, "--clients", str(clients)) as told:
+        yield told
+
+
+@contextmanager
+def dashboard_pages(server: Server, pages: int) -> Iterator[Counter[str]]:
+    """Have pages of the dashboard open, their other end in a process of its own; yields as above."""
+    with _watching("--look", server.url, "--pages", str(pages)) as told:
+        yield told
+
+
+@contextmanager
+def _watching(*arguments: str) -> Iterator[Counter[str]]:
+    command = [sys.executable, __file__, *arguments]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     told: Counter[str] = Counter()
     try:
@@ -84,6 +112,45 @@ async def watch(url: str, clients: int) -> None:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
     print(json.dumps(told))
+
+
+async def look(url: str, pages: int) -> None:
+    """Keep so many pages of the dashboard open until SIGTERM, then print how many messages there were."""
+    told: Counter[str] = Counter()
+    over = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, over.set)
+    open_pages = []
+    async with httpx.AsyncClient(timeout=60) as client:
+        for number in range(pages):
+            path = PAGES[number % len(PAGES)]
+            open_pages.append(await _open(url, (await client.get(f"{url}{path}")).text, told))
+    await asyncio.sleep(SETTLE_SECONDS)
+    told.clear()
+    print(READY, flush=True)
+    await over.wait()
+    print(json.dumps(told), flush=True)
+    for page in open_pages:
+        await page.disconnect()
+
+
+async def _open(url: str, html: str, told: Counter[str]) -> socketio.AsyncClient:
+    """Connect a page as its script does."""
+    [query] = re.findall(r"query: ({.*?}),", html)
+    asked = ast.literal_eval(query)
+    named = {name: str(uuid.uuid4()) for name in ("document_id", "tab_id")}
+    sent = urlencode({**asked, **named, "implicit_handshake": "true", "old_tab_id": "null"})
+    page = socketio.AsyncClient(reconnection=False)
+
+    async def hear(event: str, message: dict[str, object]) -> None:
+        told["messages"] += 1
+        told[event] += 1
+        if told["messages"] % ACKNOWLEDGED == 0 and "_id" in message:
+            known = {"client_id": asked["client_id"], "next_message_id": int(str(message["_id"])) + 1}
+            await page.emit("ack", known)
+
+    page.on("*", hear)
+    await page.connect(f"{url}/?{sent}", transports=["websocket"], socketio_path=SOCKET)
+    return page
 
 
 @contextmanager
@@ -136,10 +203,15 @@ def measure(
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--clients", type=int, default=200)
+    parser.add_argument("--pages", type=int, default=50)
     parser.add_argument("--seconds", type=int, default=5)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--watch", metavar="URL", help=argparse.SUPPRESS)
+    parser.add_argument("--look", metavar="URL", help=argparse.SUPPRESS)
     chosen = parser.parse_args()
+    if chosen.look:
+        asyncio.run(look(chosen.look, chosen.pages))
+        return
     if chosen.watch:
         asyncio.run(watch(chosen.watch, chosen.clients))
         return
@@ -147,6 +219,7 @@ def main() -> None:
         sys.exit("wrk is needed: apt-get install wrk")
     watchers: dict[str, Watching] = {
         f"{chosen.clients} WebSocket clients": lambda server: websocket_clients(server, chosen.clients),
+        f"{chosen.pages} dashboards": lambda server: dashboard_pages(server, chosen.pages),
     }
     sys.exit(not report(watchers, chosen))
 
@@ -171,10 +244,31 @@ def report(watchers: dict[str, Watching], chosen: argparse.Namespace) -> bool:
                 row = measure(server, kind, path, watching, chosen)
                 table.add_row(name, *row)
                 well &= float(row[3].rstrip("%")) / 100 < BAR
+        cores = {name: processor_share(server, watching) for name, watching in watchers.items()}
         book = httpx.get(f"{server.url}/health", timeout=60).json()["alerts"]["book"]
     Console(width=None if sys.stdout.isatty() else 160).print(table)
+    for name, share in cores.items():
+        print(f"{name}: {share:.1%} of a core while only two alerts a second are judged")
     print(f"messages the alert book lost: {sum(book['lost'].values())} of {book['offered']:,}")
     return well
+
+
+def processor_share(server: Server, watching: Watching) -> float:
+    """Return how much of a core those who watch take of the service that has little else to do."""
+
+    def share() -> float:
+        before, began = processor_seconds(server), time.monotonic()
+        time.sleep(QUIET_SECONDS)
+        return (processor_seconds(server) - before) / (time.monotonic() - began)
+
+    alone = share()
+    with watching(server):
+        return share() - alone
+
+
+def processor_seconds(server: Server) -> float:
+    fields = Path(f"/proc/{server.process.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def attack_rows(server: Server, columns: dict[str, list[list[float]]]) -> list[list[float]]:
