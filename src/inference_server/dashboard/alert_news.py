@@ -11,9 +11,18 @@ from typing import Any, Final
 
 from alerting.book.book import AlertBook
 from alerting.book.filters import AlertFilter, AlertQuery
+from alerting.book.reader import AlertPage
+from inference_server.dashboard.charts import severity_bars
 from inference_server.dashboard.wanted import Wanted
 
-RECENT: Final = 100
+RECENT: Final = 50
+SHOWN: Final = frozenset(
+    (
+        *("id", "seq", "time", "severity", "label", "src_ip", "dst_ip", "dst_port", "proto", "count"),
+        *("p_attack_max", "state", "acknowledged", "feedback"),
+    )
+)
+"""What a row of the list needs: the list is sent again whenever an alert changes."""
 EVERY: Final = AlertFilter.model_validate({})
 NEWEST: Final = AlertQuery.model_validate({"limit": RECENT})
 BUCKETS: Final = 60
@@ -31,11 +40,18 @@ class Overview:
     Attributes:
         statistics: as `GET /api/statistics` answers.
         sources, targets: the addresses of most alerts.
+        bars: the chart of the alerts over time.
     """
 
     statistics: dict[str, Any]
     sources: list[dict[str, Any]]
     targets: list[dict[str, Any]]
+    bars: dict[str, Any]
+
+
+def rows(found: AlertPage) -> list[dict[str, Any]]:
+    """Return what the list shows of alerts."""
+    return [{name: alert[name] for name in alert.keys() & SHOWN} for alert in found.alerts]
 
 
 class AlertNews:
@@ -80,7 +96,7 @@ class AlertNews:
         if self._changed:
             self._changed = False
             try:
-                self.recent = self._book.page(NEWEST).alerts
+                self.recent = rows(self._book.page(NEWEST))
             except Exception:
                 self._changed = True
                 raise
@@ -97,8 +113,10 @@ class AlertNews:
     def _sum(self, hours: int) -> Overview:
         until = datetime.now(UTC)
         since = until - timedelta(hours=hours)
+        statistics = self._book.statistics(since, until, BUCKETS)
         return Overview(
-            self._book.statistics(since, until, BUCKETS),
+            statistics,
             self._book.top("sources", since, TOP),
             self._book.top("targets", since, TOP),
+            severity_bars(statistics),
         )

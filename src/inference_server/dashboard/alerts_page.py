@@ -14,7 +14,7 @@ from starlette.requests import Request
 from alerting.book.filters import LARGEST_PAGE, AlertQuery
 from inference_server.dashboard import charts
 from inference_server.dashboard.alert_dialog import AlertDialog
-from inference_server.dashboard.alert_news import RECENT, Overview
+from inference_server.dashboard.alert_news import RECENT, Overview, rows
 from inference_server.dashboard.components import AlertList
 from inference_server.dashboard.layout import Page, html, page
 from inference_server.dashboard.panels import rendered
@@ -61,7 +61,7 @@ class _Overviews:
                             chosen = built.button(name, partial(self._choose, hours))
                             chosen.classes(remove="button")
                             self._buttons[hours] = chosen
-                self._chart: EChart = ui.echart(_bars(None), renderer="svg").classes("chart")
+                self._chart: EChart = ui.echart(charts.severity_bars(None), renderer="svg").classes("chart")
             self._top = html(rendered("top", overview=None)).classes("card tops-card")
         self._mark()
         self._news.overview(self._hours)
@@ -82,23 +82,9 @@ class _Overviews:
             return
         self._shown = overview
         self._title.set_content(rendered("alerts_title", total=overview.statistics["total"]))
-        self._chart.options.update(_bars(overview.statistics))
+        self._chart.options.update(overview.bars)
         self._chart.update()
         self._top.set_content(rendered("top", overview=overview))
-
-
-def _bars(statistics: dict[str, Any] | None) -> dict[str, Any]:
-    buckets = statistics["buckets"] if statistics else []
-    series = [
-        (name, colour, [[each["start"], each["by_severity"][level]] for each in buckets])
-        for level, name, colour in (
-            ("1", "High", charts.RED),
-            ("2", "Medium", charts.AMBER),
-            ("3", "Low", charts.BLUE),
-        )
-    ]
-    span = (statistics["since"], statistics["until"]) if statistics else None
-    return charts.bars_over_time(series, span)
 
 
 class _FoundAlerts:
@@ -174,7 +160,7 @@ class _FoundAlerts:
             return
         found = await self._built.off_loop(self._built.poller.service.alert_book.page, query)
         if asked == (self._wanted, self._limit):
-            self._list.show(found.alerts, "None fits what is asked for.")
+            self._list.show(rows(found), "None fits what is asked for.")
             self._more.set_visibility(found.cursor is not None and self._limit < LARGEST_PAGE)
 
 

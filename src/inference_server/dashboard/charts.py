@@ -93,6 +93,16 @@ def bars_over_time(
     }
 
 
+def severity_bars(statistics: dict[str, Any] | None) -> dict[str, Any]:
+    """Return the options of alerts over time by severity; None: of nothing yet."""
+    buckets = statistics["buckets"] if statistics else []
+    layers = [
+        (name, colour, [[each["start"], each["by_severity"][level]] for each in buckets])
+        for level, name, colour in (("1", "High", RED), ("2", "Medium", AMBER), ("3", "Low", BLUE))
+    ]
+    return bars_over_time(layers, (statistics["since"], statistics["until"]) if statistics else None)
+
+
 def contributions(rows: Sequence[tuple[str, float]]) -> dict[str, Any]:
     """Return the options of bars of `(feature, how far it moved the verdict)`, the first on top."""
     furthest = max((abs(value) for _, value in rows), default=1.0) * 1.45

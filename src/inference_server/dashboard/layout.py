@@ -15,7 +15,7 @@ from starlette.requests import Request
 
 from inference_server.dashboard.access import Caller
 from inference_server.dashboard.panels import panel, rendered
-from inference_server.dashboard.pill import pill_of
+from inference_server.dashboard.pill import Pill, pill_of
 from inference_server.dashboard.poller import Poller
 from inference_server.dashboard.snapshot import Snapshot
 
@@ -128,23 +128,28 @@ def page(request: Request, path: str, title: str) -> Iterator[Page]:
 def _header(built: Page, path: str) -> None:
     sensor = built.poller.service.settings.sensor_id
 
-    def header(snapshot: Snapshot) -> str:
+    def header(pill: Pill) -> str:
         return rendered(
             "header",
             pages=PAGES,
             path=path,
             sensor=sensor,
             caller=built.caller,
-            pill=pill_of(snapshot),
+            pill=pill,
         )
 
     shown = html().classes("top")
     shown.props("role=banner")
     alarm = html().classes("alarm").props('role=alert aria-live="assertive"')
 
+    told: list[Pill] = []
+
     def draw(snapshot: Snapshot) -> None:
-        shown.set_content(header(snapshot))
         pill = pill_of(snapshot)
+        if told == [pill]:
+            return
+        told[:] = [pill]
+        shown.set_content(header(pill))
         alarm.set_content(f"<p>{escape(pill.text)}: {escape(pill.why)}</p>" if pill.tone == "bad" else "")
 
     built.each_look(draw)

@@ -39,6 +39,7 @@ class _Model:
         self._built = built
         self._desk = built.poller.service.model_desk
         self._shown: dict[str, Any] | None = None
+        self._listed: list[dict[str, Any]] | None = None
 
     def build(self) -> None:
         """Add the elements to the page."""
@@ -74,6 +75,10 @@ class _Model:
             versions = await self._built.poller.service.registry_calls.run(self._desk.versions)
         except (OSError, LookupError, ValueError, RequestError) as error:
             problem = str(error)
+        if not problem and versions == self._listed:
+            # A question that is open would be gone.
+            return
+        self._listed = versions
         self._versions.clear()
         with self._versions:
             self._list_head()

@@ -49,6 +49,7 @@ def test_an_admin_promotes_a_version_and_takes_it_back(
         scorer = service.status().scorer
         assert scorer is not None
         assert scorer.model_version == "2"
+        expect(versions.filter(has_text="Version 2")).to_contain_text("@champion")
         page.get_by_role("button", name="Roll back").click()
         page.get_by_role("dialog").get_by_role("button", name="Roll back").click()
         expect(serving).to_contain_text("ml-ids 1")

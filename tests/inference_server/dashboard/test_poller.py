@@ -20,6 +20,7 @@ class Looked:
     def __init__(self) -> None:
         self.looks = 0
         self.alert_book = Book()
+        self.model_desk = SimpleNamespace(model=lambda: None)
         self.uploads = SimpleNamespace(list=list)
         self.settings = SimpleNamespace(capture_silence_seconds=300, capture_max_flows=1000)
 
