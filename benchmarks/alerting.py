@@ -52,6 +52,7 @@ from detection.scorer import Scorer
 from flows.schema import COMMON_NAMES
 from flows.table import FlowTable
 from flows.verdicts import Verdicts
+from inference_server.service import SWITCH_SECONDS
 
 MINISTACK = "ministack==1.5.33"
 RATE = 2000
@@ -113,6 +114,7 @@ def scoring(scorer: Scorer) -> Iterator[Callable[[], float]]:
 
 def into(folder: Path, seconds: float) -> list[Row]:
     """Raise `OFFERED` alerts a second through sink, logs, outbox and alert book, while a thread scores."""
+    sys.setswitchinterval(SWITCH_SECONDS)
     outbox = Outbox(folder / "outbox.db")
     log = AlertLog(folder)
     book = AlertBook(folder / "alerts.db")
