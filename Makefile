@@ -4,12 +4,15 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.setup-complete
 
+AUDIT  := var/tools/audit
+IMAGE  ?= ml-ids
+
 STATE_DIR ?= $(CURDIR)/var
 MLFLOW_UI_PORT ?= 5000
 MLFLOW_TRACKING_URI ?= sqlite:///$(abspath $(STATE_DIR))/mlflow.db
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint fmt bench verify mlflow-ui docs requirements
+.PHONY: help setup run test lint fmt bench verify image test-deploy audit sbom push deploy mlflow-ui docs requirements
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -27,8 +30,8 @@ $(STAMP): requirements.txt pyproject.toml
 run: setup  ## start the service, everything embedded
 	@exec $(BIN)/ml-ids serve
 
-test: setup  ## run the tests
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+test: setup  ## run the tests; PYTEST=... adds options
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(PYTEST)
 
 lint: setup  ## ruff, mypy and the import contract
 	$(BIN)/ruff check .
@@ -45,6 +48,30 @@ bench: setup  ## packets a second beside tcpdump and nfstream
 
 verify: setup  ## lint, all tests, also the slow ones, and the benchmarks
 	$(BIN)/python scripts/verify.py
+
+image:  ## build the container image $(IMAGE)
+	docker build --target ml-ids --tag $(IMAGE) .
+
+test-deploy: setup  ## build the images and run them with a Docker engine, which is started if need be
+	$(BIN)/python -m pytest -m "" tests/deploy
+
+audit: $(AUDIT)/.complete  ## look for known weaknesses of what the image holds
+	$(AUDIT)/bin/pip-audit --disable-pip --require-hashes --requirement deploy/docker/sensor.txt
+
+sbom: $(AUDIT)/.complete  ## write build/sbom.json, the CycloneDX list of what the image holds
+	@mkdir -p build
+	$(AUDIT)/bin/cyclonedx-py requirements deploy/docker/sensor.txt --output-file build/sbom.json
+
+push: image  ## push $(IMAGE), which names a registry
+	docker push $(IMAGE)
+
+deploy:  ## start, or renew, what docker-compose.yml describes, on the engine of DOCKER_HOST
+	docker-compose up --detach --build
+
+$(AUDIT)/.complete:
+	$(PYTHON) -m venv $(AUDIT)
+	$(AUDIT)/bin/python -m pip install --quiet --disable-pip-version-check pip-audit==2.10.1 cyclonedx-bom==7.5.0
+	@touch $@
 
 mlflow-ui: setup  ## the model registry on http://127.0.0.1:5000, beside the running service
 	@MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false MLFLOW_DISABLE_TELEMETRY=true exec $(BIN)/mlflow ui \
