@@ -260,10 +260,10 @@ def test_more_flows_than_are_judged_at_once(client: httpx.Client) -> None:
     assert "100000 flows, at most 10000" in _problem(client, 413, json=body)["detail"]
 
 
-def test_ping_is_ready_for_those_who_know_mlflow(client: httpx.Client, serve: Any) -> None:
+def test_ping_is_ready_for_those_who_know_mlflow(client: httpx.Client, serve: Any, tmp_path: Path) -> None:
     answer = client.get("/ping")
     assert (answer.status_code, answer.text) == (200, "\n")
-    with serve(ready=False, mlflow_tracking_uri="sqlite:///none.db") as empty:
+    with serve(ready=False, mlflow_tracking_uri=f"sqlite:///{tmp_path}/none.db") as empty:
         assert empty.get("/ping").status_code == 503
         assert empty.post("/invocations", json=record()).status_code == 503
 

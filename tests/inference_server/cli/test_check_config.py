@@ -64,4 +64,5 @@ def test_a_transport_that_lacks_a_setting(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
     code, _, err = _run(SQS_QUEUE_URL="http://127.0.0.1:9/queue", AWS_CONFIG_FILE="/dev/null")
     assert code == 1
-    assert err.startswith("error: AWS_REGION is not set")
+    # MLflow may be telling of its tables in the service of another test.
+    assert "error: AWS_REGION is not set" in err
