@@ -82,7 +82,7 @@ class AlertBook:
             self._intake,
             self._limits,
             clock=clock,
-            opened=self._reader.reopen,
+            opened=self._opened,
             committed=self._feed.look,
         )
 
@@ -229,6 +229,10 @@ class AlertBook:
             notes=owner.notes,
             live=self._feed.status(),
         )
+
+    def _opened(self) -> None:
+        self._reader.reopen()
+        self._feed.look()
 
     def _changed(self, change: Change) -> dict[str, Any] | None:
         try:

@@ -159,6 +159,7 @@ class Feed:
         self._last = last
         self._subscriptions: set[Subscription] = set()
         self._news = False
+        self._readable = False
         self._stopping = False
         self._counts: Counter[str] = Counter()
         self._changed = threading.Condition()
@@ -198,9 +199,9 @@ class Feed:
         return subscription
 
     def look(self) -> None:
-        """Have the thread look at the book, which changed."""
+        """Have the thread look at the book, which changed; before the first time it cannot be read yet."""
         with self._changed:
-            self._news = True
+            self._news = self._readable = True
             if self._subscriptions:
                 self._changed.notify_all()
 
@@ -230,7 +231,8 @@ class Feed:
                 self._tell(subscriptions)
             except Exception:
                 self._counts["failures"] += 1
-                logger.exception("live alerts were not told; the next change tells them")
+                self._news = True
+                logger.exception("live alerts were not told; it is tried again")
             took = time.monotonic() - began
             with self._changed:
                 told = len(self._subscriptions) / MESSAGES_PER_SECOND
@@ -238,7 +240,9 @@ class Feed:
 
     def _next(self) -> list[Subscription]:
         with self._changed:
-            self._changed.wait_for(lambda: self._stopping or (self._news and self._subscriptions))
+            self._changed.wait_for(
+                lambda: self._stopping or (self._news and self._readable and self._subscriptions)
+            )
             self._news = False
             return [] if self._stopping else list(self._subscriptions)
 
