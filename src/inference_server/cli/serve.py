@@ -86,6 +86,7 @@ def _where_to_look(settings: Settings, port: int) -> str:
     return "\n".join(
         (
             f"ML-IDS on {url}    state: {url}/health    API: {url}/docs    Ctrl-C stops it",
+            *([f"pages:     {url}/dashboard"] if settings.dashboard else []),
             f"attacks:   tail -F {settings.log_dir / POSITIVE}",
             "models:    make mlflow-ui, then http://127.0.0.1:5000",
             "settings:  ml-ids check-config",
