@@ -149,8 +149,8 @@ def test_suppressed_attacks_are_in_health(serve: Any, tmp_path: Path) -> None:
         reasons = client.get("/health").json()["reasons"]
     assert [line["ml_ids"]["label"] for line in _lines(tmp_path)] == ["Portscan"]
     assert reasons == [
-        f"suppression rules: {rules}, line 1, rules: it suppresses everything; give source, destination, "
-        "port, protocol or class; 1 earlier rules are in use"
+        "suppression rules: LOG_DIR/rules.yaml, line 1, rules: it suppresses everything; give source, "
+        "destination, port, protocol or class; 1 earlier rules are in use"
     ]
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import socket
 import subprocess
 import threading
@@ -17,7 +18,8 @@ from capture.files import read_capture
 from capture.rules import LiveRules
 from detection.mlflow_client import embedded_uri
 from helpers.models import make_scorer
-from helpers.packets import Packet, connection, pcap, pcapng, tcp, udp
+from helpers.namespace import network_namespace, require_tools
+from helpers.packets import SERVER, Packet, connection, pcap, pcapng, tcp, udp
 from helpers.server import wait_until
 
 PACKETS = [
@@ -124,6 +126,28 @@ def test_verdicts_come_while_the_stream_goes_on(client: httpx.Client) -> None:
     *_, last = lines
     assert "cut off inside a record" in last["summary"]["error"]
     sender.close()
+
+
+@pytest.mark.needs_netns
+def test_what_tcpdump_writes_is_judged_while_it_is_written(client: httpx.Client, tmp_path: Path) -> None:
+    require_tools("tcpdump", "tcpreplay")
+    file = tmp_path / "connection.pcap"
+    file.write_bytes(pcap(connection()))
+    url = f"http://127.0.0.1:{port_of(client)}/api/stream"
+    with network_namespace() as namespace:
+        command = namespace.command("tcpdump", "-i", namespace.sensor, "-U", "-w", "-")
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as tcpdump:
+            assert tcpdump.stderr
+            assert b"listening on" in tcpdump.stderr.readline()
+            curl = subprocess.Popen(
+                ["curl", "-sN", "-T", ".", url], stdin=tcpdump.stdout, stdout=subprocess.PIPE
+            )
+            namespace.run("tcpreplay", "-q", "-t", "-i", namespace.sender, str(file))
+            assert curl.stdout
+            assert json.loads(curl.stdout.readline())["dst_port"] == SERVER[1]
+            tcpdump.send_signal(signal.SIGINT)
+            *_, last = curl.communicate(timeout=60)[0].splitlines()
+    assert json.loads(last)["summary"]["packets"] == len(connection())
 
 
 def test_what_is_no_capture_is_refused(client: httpx.Client) -> None:

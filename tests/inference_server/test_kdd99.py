@@ -17,6 +17,7 @@ from helpers.kdd99 import EXAMPLE, NMAP, SMURF, made_up_connections, register_kd
 from helpers.models import typical_flow
 from helpers.registry import make_registry
 from helpers.server import wait_until
+from inference_server import kdd99
 
 SHARED = Path(__file__).parents[3] / "shared" / "data" / "kdd99"
 COLUMNS = (
@@ -69,6 +70,15 @@ def test_what_is_wrong_is_said_in_their_shape(client: httpx.Client) -> None:
     )
     broken = client.post("/predict", content=b'{"protocol_type": "tcp", ')
     assert (broken.status_code, broken.json()) == (400, {"error": "Request is not JSON", "status": "failed"})
+
+
+def test_what_goes_wrong_inside_is_not_told(
+    client: httpx.Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(kdd99, "_judge", lambda *_: 1 / 0)
+    answer = client.post("/predict", json=EXAMPLE)
+    assert (answer.status_code, answer.json()) == (500, {"error": "Internal error", "status": "failed"})
+    assert "ZeroDivisionError" in caplog.text
 
 
 def test_flows_are_judged_as_ever(client: httpx.Client) -> None:
