@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 CALL_ENTRIES: Final = 10
 CALL_BYTES: Final = 262_144
 BATCH: Final = 100
+AT_ONCE: Final = 4
 CONNECT_SECONDS: Final = 5.0
 ANSWER_SECONDS: Final = 10.0
 
@@ -71,40 +73,57 @@ class _Entry:
     fields: dict[str, Any]
 
 
-def send_batches(
-    messages: Sequence[Message],
-    entry_of: Callable[[Message], tuple[dict[str, Any], int]],
-    target: str,
-    call: Callable[[list[dict[str, Any]]], dict[str, Any]],
-) -> list[str | None]:
-    """Send messages in as few calls as the limits allow; the first call that fails is the last.
+class Calls:
+    """Makes a service's calls: some at a time, as most of a call is waiting; those of .fifo in order."""
 
-    Args:
-        messages: any number.
-        entry_of: makes the fields of one's entry, and says how many bytes of the limit they take.
-        target: name of the topic or queue; of one that ends in .fifo the order is kept per alert.
-        call: sends entries, returns the service's answer.
-    """
-    errors: list[str | None] = [None] * len(messages)
-    entries = []
-    for at, message in enumerate(messages):
-        entry = _entry(at, message, target, *entry_of(message))
-        if entry.size > CALL_BYTES:
-            errors[at] = Rejected(f"{entry.size} bytes, more than the {CALL_BYTES} that are possible")
-        else:
-            entries.append(entry)
-    failure: str | None = None
-    for portion in _calls(entries):
-        outcome = [failure] * len(portion)
-        if failure is None:
-            try:
-                outcome = _outcome(call([each.fields for each in portion]), portion)
-            except Exception as error:
-                failure = str(error) or type(error).__name__
-                outcome = [failure] * len(portion)
-        for each, problem in zip(portion, outcome, strict=True):
-            errors[each.at] = problem
-    return errors
+    def __init__(self, target: str, call: Callable[[list[dict[str, Any]]], dict[str, Any]]) -> None:
+        """Take what is called.
+
+        Args:
+            target: name of the topic or queue.
+            call: sends entries, returns the service's answer; from several threads at once.
+        """
+        self._target = target
+        self._call = call
+        at_once = 1 if target.endswith(_FIFO) else AT_ONCE
+        self._pool = ThreadPoolExecutor(at_once, thread_name_prefix="aws-calls")
+
+    def send(
+        self, messages: Sequence[Message], entry_of: Callable[[Message], tuple[dict[str, Any], int]]
+    ) -> list[str | None]:
+        """Send messages in as few calls as the limits allow; none begins after one that failed.
+
+        Args:
+            messages: any number.
+            entry_of: makes the fields of one's entry, and says how many bytes of the limit they take.
+        """
+        errors: list[str | None] = [None] * len(messages)
+        entries = []
+        for at, message in enumerate(messages):
+            entry = _entry(at, message, self._target, *entry_of(message))
+            if entry.size > CALL_BYTES:
+                errors[at] = Rejected(f"{entry.size} bytes, more than the {CALL_BYTES} that are possible")
+            else:
+                entries.append(entry)
+        failures: list[str] = []
+
+        def attempt(portion: list[_Entry]) -> Sequence[str | None]:
+            if not failures:
+                try:
+                    return _outcome(self._call([each.fields for each in portion]), portion)
+                except Exception as error:
+                    failures.append(str(error) or type(error).__name__)
+            return [failures[0]] * len(portion)
+
+        portions = list(_calls(entries))
+        for portion, outcome in zip(portions, self._pool.map(attempt, portions), strict=True):
+            for each, problem in zip(portion, outcome, strict=True):
+                errors[each.at] = problem
+        return errors
+
+    def close(self) -> None:
+        """End the threads."""
+        self._pool.shutdown()
 
 
 def _entry(at: int, message: Message, target: str, fields: dict[str, Any], size: int) -> _Entry:

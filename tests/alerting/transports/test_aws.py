@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import pytest
@@ -7,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alerting.message import Message
-from alerting.transports.aws import CALL_BYTES, CALL_ENTRIES, AwsAccess, send_batches
+from alerting.transports.aws import CALL_BYTES, CALL_ENTRIES, AwsAccess, Calls
 from alerting.transports.transport import Rejected
 from helpers.messages import alert_messages
 
@@ -29,9 +30,15 @@ class _Service:
         return answer or {"Successful": [{"Id": entry["Id"]} for entry in entries]}
 
 
-def _send(service: _Service, messages: list[Message], sizes: list[int] | None = None) -> list[str | None]:
+def _send(
+    service: Any, messages: list[Message], sizes: list[int] | None = None, target: str = "queue.fifo"
+) -> list[str | None]:
     of = dict(zip(map(id, messages), sizes or [100] * len(messages), strict=True))
-    return send_batches(messages, lambda message: ({"Message": "m"}, of[id(message)]), "queue", service)
+    calls = Calls(target, service)
+    try:
+        return calls.send(messages, lambda message: ({"Message": "m"}, of[id(message)]))
+    finally:
+        calls.close()
 
 
 def test_ten_a_call() -> None:
@@ -76,10 +83,27 @@ def test_a_call_that_fails_is_the_last() -> None:
     assert len(service.calls) == 2
 
 
+def test_calls_of_a_target_without_an_order_overlap() -> None:
+    together = threading.Barrier(3)
+
+    def service(entries: list[dict[str, Any]]) -> dict[str, Any]:
+        together.wait(30)
+        return {"Successful": [{"Id": entry["Id"]} for entry in entries]}
+
+    assert _send(service, MESSAGES, target="queue") == [None] * 25
+
+
+def test_when_overlapping_calls_fail_nothing_is_taken_for_delivered() -> None:
+    service = _Service(OSError("no route"), OSError("no route"), OSError("no route"))
+    assert _send(service, MESSAGES, target="queue") == ["no route"] * 25
+
+
 def test_only_fifo_targets_get_groups() -> None:
     service = _Service()
-    send_batches(MESSAGES[:1], lambda message: ({}, 1), "arn:aws:sns:r:1:t.fifo", service)
-    (entry,) = service.calls[0]
+    _send(service, MESSAGES[:1], target="arn:aws:sns:r:1:t")
+    _send(service, MESSAGES[:1], target="arn:aws:sns:r:1:t.fifo")
+    (plain,), (entry,) = service.calls
+    assert "MessageGroupId" not in plain
     message = MESSAGES[0]
     assert entry["MessageGroupId"] == message.alert_id
     assert entry["MessageDeduplicationId"] == message.message_id
