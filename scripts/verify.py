@@ -33,6 +33,10 @@ BENCHMARKS = {
         ["benchmarks/path.py"],
         ["benchmarks/scoring.py"],
         ["benchmarks/http_api.py"],
+        ["benchmarks/columns.py"],
+        ["benchmarks/edge.py"],
+        ["benchmarks/streaming.py"],
+        ["benchmarks/watchers.py"],
         ["benchmarks/alerting.py"],
         ["benchmarks/memory.py"],
         ["benchmarks/resident.py"],
@@ -42,6 +46,7 @@ BENCHMARKS = {
 NEED_ROOT = ("benchmarks/live.py", "benchmarks/resident.py")
 NEED = {
     "benchmarks/http_api.py": "wrk",
+    "benchmarks/watchers.py": "wrk",
     "benchmarks/live.py": "tcpreplay",
     "benchmarks/resident.py": "tcpreplay",
 }
