@@ -135,7 +135,8 @@ def test_the_registrys_store_and_the_queues_take_different_keys_at_once(
         register_package(client, package, "ml-ids", alias="champion", artifacts="s3://models/ids")
         settings = {"state_dir": tmp_path / "var", "mlflow_tracking_uri": registry}
         with serve(**settings, **queue_keys, aws_sns_predictions_topic=topic) as client:
-            assert client.get("/health").json()["model"]["source"] == "registry"
+            # A model serves a moment before the watcher says where it is from.
+            wait_until(lambda: client.get("/health").json()["model"]["source"] == "registry")
             client.post("/predict", json=_flow(5))
             assert row_of(*queues.receive(queue, 1))["prediction"] == 1.0
         keys = {"aws_access_key": S3_KEY[0], "aws_secret_key": S3_KEY[1]}
