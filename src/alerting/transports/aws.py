@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -73,57 +73,61 @@ class _Entry:
     fields: dict[str, Any]
 
 
-class Calls:
-    """Makes a service's calls: some at a time, as most of a call is waiting; those of .fifo in order."""
+def send_batches(
+    messages: Sequence[Message],
+    entry_of: Callable[[Message], tuple[dict[str, Any], int]],
+    target: str,
+    call: Callable[[list[dict[str, Any]]], dict[str, Any]],
+) -> list[str | None]:
+    """Send messages in as few calls as the limits allow, some at a time; none begins after one that failed.
 
-    def __init__(self, target: str, call: Callable[[list[dict[str, Any]]], dict[str, Any]]) -> None:
-        """Take what is called.
+    Args:
+        messages: any number.
+        entry_of: makes the fields of one's entry, and says how many bytes of the limit they take.
+        target: name of the topic or queue; of one that ends in .fifo the order is kept per alert.
+        call: sends entries, returns the service's answer; from several threads at once.
+    """
+    errors: list[str | None] = [None] * len(messages)
+    entries = []
+    for at, message in enumerate(messages):
+        entry = _entry(at, message, target, *entry_of(message))
+        if entry.size > CALL_BYTES:
+            errors[at] = Rejected(f"{entry.size} bytes, more than the {CALL_BYTES} that are possible")
+        else:
+            entries.append(entry)
+    failures: list[str] = []
 
-        Args:
-            target: name of the topic or queue.
-            call: sends entries, returns the service's answer; from several threads at once.
-        """
-        self._target = target
-        self._call = call
-        at_once = 1 if target.endswith(_FIFO) else AT_ONCE
-        self._pool = ThreadPoolExecutor(at_once, thread_name_prefix="aws-calls")
+    def attempt(portion: list[_Entry]) -> None:
+        outcome: Sequence[str | None] = ()
+        if not failures:
+            try:
+                outcome = _outcome(call([each.fields for each in portion]), portion)
+            except Exception as error:
+                failures.append(str(error) or type(error).__name__)
+        for each, problem in zip(portion, outcome or failures[:1] * len(portion), strict=True):
+            errors[each.at] = problem
 
-    def send(
-        self, messages: Sequence[Message], entry_of: Callable[[Message], tuple[dict[str, Any], int]]
-    ) -> list[str | None]:
-        """Send messages in as few calls as the limits allow; none begins after one that failed.
+    _some_at_a_time(attempt, list(_calls(entries)), 1 if target.endswith(_FIFO) else AT_ONCE)
+    return errors
 
-        Args:
-            messages: any number.
-            entry_of: makes the fields of one's entry, and says how many bytes of the limit they take.
-        """
-        errors: list[str | None] = [None] * len(messages)
-        entries = []
-        for at, message in enumerate(messages):
-            entry = _entry(at, message, self._target, *entry_of(message))
-            if entry.size > CALL_BYTES:
-                errors[at] = Rejected(f"{entry.size} bytes, more than the {CALL_BYTES} that are possible")
-            else:
-                entries.append(entry)
-        failures: list[str] = []
 
-        def attempt(portion: list[_Entry]) -> Sequence[str | None]:
-            if not failures:
-                try:
-                    return _outcome(self._call([each.fields for each in portion]), portion)
-                except Exception as error:
-                    failures.append(str(error) or type(error).__name__)
-            return [failures[0]] * len(portion)
+def _some_at_a_time(
+    attempt: Callable[[list[_Entry]], None], portions: list[list[_Entry]], at_once: int
+) -> None:
+    """Attempt every portion; most of a call is waiting."""
+    waiting = iter(portions)
 
-        portions = list(_calls(entries))
-        for portion, outcome in zip(portions, self._pool.map(attempt, portions), strict=True):
-            for each, problem in zip(portion, outcome, strict=True):
-                errors[each.at] = problem
-        return errors
+    def work() -> None:
+        for portion in waiting:
+            attempt(portion)
 
-    def close(self) -> None:
-        """End the threads."""
-        self._pool.shutdown()
+    # Daemons: a call that hangs must not keep the service from ending, as an executor's would.
+    helpers = [threading.Thread(target=work, daemon=True) for _ in portions[1:at_once]]
+    for helper in helpers:
+        helper.start()
+    work()
+    for helper in helpers:
+        helper.join()
 
 
 def _entry(at: int, message: Message, target: str, fields: dict[str, Any], size: int) -> _Entry:

@@ -23,15 +23,13 @@ class SnsTransport:
         """
         self._topic = topic_arn
         self._client: Any = access.client("sns")
-        self._calls = aws.Calls(topic_arn, self._publish)
 
     def send(self, messages: Sequence[Message]) -> Sequence[str | None]:
         """Publish messages, ten a call."""
-        return self._calls.send(messages, _entry)
+        return aws.send_batches(messages, _entry, self._topic, self._publish)
 
     def close(self) -> None:
         """Close connections."""
-        self._calls.close()
         self._client.close()
 
     def _publish(self, entries: list[dict[str, Any]]) -> dict[str, Any]:

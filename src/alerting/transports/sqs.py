@@ -23,15 +23,13 @@ class SqsTransport:
         """
         self._queue = queue_url
         self._client: Any = access.client("sqs")
-        self._calls = aws.Calls(queue_url, self._send)
 
     def send(self, messages: Sequence[Message]) -> Sequence[str | None]:
         """Send messages in SNS's envelope, ten a call."""
-        return self._calls.send(messages, _entry)
+        return aws.send_batches(messages, _entry, self._queue, self._send)
 
     def close(self) -> None:
         """Close connections."""
-        self._calls.close()
         self._client.close()
 
     def _send(self, entries: list[dict[str, Any]]) -> dict[str, Any]:

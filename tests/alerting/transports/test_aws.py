@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import threading
 from typing import Any
 
@@ -8,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alerting.message import Message
-from alerting.transports.aws import CALL_BYTES, CALL_ENTRIES, AwsAccess, Calls
+from alerting.transports.aws import CALL_BYTES, CALL_ENTRIES, AwsAccess, send_batches
 from alerting.transports.transport import Rejected
 from helpers.messages import alert_messages
 
@@ -34,11 +37,7 @@ def _send(
     service: Any, messages: list[Message], sizes: list[int] | None = None, target: str = "queue.fifo"
 ) -> list[str | None]:
     of = dict(zip(map(id, messages), sizes or [100] * len(messages), strict=True))
-    calls = Calls(target, service)
-    try:
-        return calls.send(messages, lambda message: ({"Message": "m"}, of[id(message)]))
-    finally:
-        calls.close()
+    return send_batches(messages, lambda message: ({"Message": "m"}, of[id(message)]), target, service)
 
 
 def test_ten_a_call() -> None:
@@ -96,6 +95,21 @@ def test_calls_of_a_target_without_an_order_overlap() -> None:
 def test_when_overlapping_calls_fail_nothing_is_taken_for_delivered() -> None:
     service = _Service(OSError("no route"), OSError("no route"), OSError("no route"))
     assert _send(service, MESSAGES, target="queue") == ["no route"] * 25
+
+
+def test_a_call_that_hangs_does_not_keep_the_process_from_ending() -> None:
+    code = (
+        "import threading, time\n"
+        "from alerting.transports.aws import send_batches\n"
+        "from helpers.messages import alert_messages\n"
+        "began = threading.Event()\n"
+        "hang = lambda _: (began.set(), time.sleep(600))\n"
+        "send = lambda: send_batches(alert_messages(25), lambda message: ({}, 1), 'queue', hang)\n"
+        "threading.Thread(target=send, daemon=True).start()\n"
+        "assert began.wait(60)"
+    )
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120, env=environment)
 
 
 def test_only_fifo_targets_get_groups() -> None:
