@@ -7,11 +7,10 @@ import platform
 import shutil
 from importlib.metadata import version
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.pipeline import Pipeline
 
 from detection.compile_sklearn import compile_pipeline
 from detection.package import load_package, write_package
@@ -20,7 +19,7 @@ from detection.record import BenignQuantiles, InsufficientRule, ModelRecord, Pre
 from flows.labels import BY_CODE
 from flows.schema import schema_id
 from training.dataset import LabelledFlows
-from training.estimator import SEED, fit, predict_proba, stacked
+from training.estimators import DEFAULT, SEED, fit, kind_named, predict_proba
 from training.evaluation import Evaluation, evaluate
 from training.flavour import save_flavour
 from training.golden import golden_rows
@@ -39,9 +38,11 @@ DESCRIPTION: Final = (
 logger = logging.getLogger(__name__)
 
 
-def fitted(flows: LabelledFlows, rows: NDArray[np.bool_]) -> Pipeline:
+def fitted(flows: LabelledFlows, rows: NDArray[np.bool_]) -> Any:
     """Return the default estimator fitted on the chosen ones of n flows."""
-    return fit(stacked(), clean(flows.features[rows], PREPROCESSING), flows.codes[rows], flows.names)
+    return fit(
+        kind_named(DEFAULT), clean(flows.features[rows], PREPROCESSING), flows.codes[rows], flows.names
+    )
 
 
 def makers() -> str:
@@ -49,14 +50,14 @@ def makers() -> str:
     return f"Python {platform.python_version()}, scikit-learn {version('scikit-learn')}, seed {SEED}"
 
 
-def iterations(pipeline: Pipeline) -> dict[str, int]:
+def iterations(pipeline: Any) -> dict[str, int]:
     """Return how many iterations each regression of a fitted pipeline took."""
     stack = pipeline[-1]
     regressions = {"base": stack.named_estimators_["lr"], "final": stack.final_estimator_}
     return {name: int(model.n_iter_.max()) for name, model in regressions.items()}
 
 
-def draft_record(flows: LabelledFlows, pipeline: Pipeline) -> ModelRecord:
+def draft_record(flows: LabelledFlows, pipeline: Any) -> ModelRecord:
     """Return the record of a model whose threshold is not chosen yet."""
     classes = tuple(int(code) for code in pipeline.classes_)
     benign = clean(flows.features[flows.codes == 0], PREPROCESSING)
@@ -90,7 +91,7 @@ def evaluated(flows: LabelledFlows, train: NDArray[np.bool_], threshold: float) 
     return evaluation
 
 
-def write_model(pipeline: Pipeline, flows: LabelledFlows, record: ModelRecord, card: str, out: Path) -> None:
+def write_model(pipeline: Any, flows: LabelledFlows, record: ModelRecord, card: str, out: Path) -> None:
     """Write a fitted pipeline as a package, in place of what is there, and check it as serving does."""
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)

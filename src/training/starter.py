@@ -15,7 +15,7 @@ from detection.scorer import Scorer
 from training.captures import figures, left_out_share, operating_threshold, score_captures
 from training.card import Findings, render
 from training.dataset import LabelledFlows, read_labelled
-from training.estimator import SEED
+from training.estimators import SEED
 from training.recipe import (
     BENIGN_SHARE,
     TRAIN_SHARE,

@@ -9,7 +9,7 @@ import skops.io
 
 from flows.schema import COMMON_NAMES
 from helpers.models import made_up_flows
-from training.estimator import fit, predict_proba, stacked
+from training.estimators import ESTIMATORS, fit, predict_proba
 from training.flavour import TRUSTED_TYPES, save_flavour
 
 
@@ -17,7 +17,7 @@ def test_mlflow_loads_it_from_both_entries(tmp_path: Path) -> None:
     import mlflow.pyfunc
 
     rows, codes = made_up_flows(150)
-    pipeline = fit(stacked(trees=5), rows, codes, COMMON_NAMES)
+    pipeline = fit(ESTIMATORS["stacked"], rows, codes, COMMON_NAMES, params={"trees": 5})
     save_flavour(pipeline, tmp_path, COMMON_NAMES)
     frame = pd.DataFrame(rows, columns=list(COMMON_NAMES))
     for folder in (tmp_path, tmp_path / "model"):
@@ -28,7 +28,7 @@ def test_mlflow_loads_it_from_both_entries(tmp_path: Path) -> None:
 
 def test_the_estimator_is_compressed_and_names_no_type_to_trust_but_two(tmp_path: Path) -> None:
     rows, codes = made_up_flows(150)
-    pipeline = fit(stacked(trees=5), rows, codes, COMMON_NAMES)
+    pipeline = fit(ESTIMATORS["stacked"], rows, codes, COMMON_NAMES, params={"trees": 5})
     save_flavour(pipeline, tmp_path, COMMON_NAMES)
     estimator = tmp_path / "model" / "model.skops"
     with zipfile.ZipFile(estimator) as archive:

@@ -1,0 +1,227 @@
+"""The registry of estimators: every kind of model that can be trained here, by name."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from inspect import signature
+from types import MappingProxyType
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.pipeline import Pipeline
+from sklearn.utils.class_weight import compute_sample_weight
+
+from flows.labels import ATTACK
+from training import makes, novelty
+
+SEED: Final = 42
+DEFAULT: Final = "stacked"
+_NONE: Final[Mapping[str, Any]] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of estimator.
+
+    Attributes:
+        name: what `--estimator` calls it.
+        title: what it is, for cards and tables.
+        make: seed and parameters to an unfitted classifier of scikit-learn's interface.
+        space: the parameters that a search varies, and their ranges.
+        novelty: it is fitted on benign flows only and answers two classes, benign and attack.
+        weighted: it knows no class weights, so that its last step is given weights of rows.
+        most_rows: it keeps its training rows, and gets no more than these, of all classes alike.
+        converges: to stop a fit before it converged is a mistake, not a choice.
+    """
+
+    name: str
+    title: str
+    make: Callable[..., Any]
+    space: Mapping[str, BaseDistribution] = field(default_factory=dict)
+    novelty: bool = False
+    weighted: bool = False
+    most_rows: int | None = None
+    converges: bool = True
+
+    def made(self, seed: int = SEED, params: Mapping[str, Any] = _NONE) -> Any:
+        """Return an unfitted estimator.
+
+        Raises:
+            ValueError: it has no such parameter; names those it has.
+        """
+        known = [name for name in signature(self.make).parameters if name != "seed"]
+        if unknown := [name for name in params if name not in known]:
+            raise ValueError(
+                f"{self.name} has no parameter {', '.join(unknown)}; its parameters are {', '.join(known)}"
+            )
+        return self.make(seed, **params)
+
+    def codes(self, codes: NDArray[np.int32]) -> NDArray[np.int32]:
+        """Return the classes that n flows have for this kind: a novelty detector tells no attacks apart."""
+        return binary(codes) if self.novelty else codes
+
+
+def binary(codes: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Return class codes with all attacks as one, ATTACK."""
+    return np.where(codes != 0, ATTACK, 0).astype(np.int32)
+
+
+def kind_named(name: str) -> Kind:
+    """Return a kind.
+
+    Raises:
+        ValueError: there is none of this name; names all.
+    """
+    if name not in ESTIMATORS:
+        raise ValueError(f"no estimator {name}; there are {', '.join(ESTIMATORS)}")
+    return ESTIMATORS[name]
+
+
+def fit(
+    kind: Kind,
+    features: NDArray[np.float64],
+    codes: NDArray[np.int32],
+    names: tuple[str, ...],
+    *,
+    seed: int = SEED,
+    params: Mapping[str, Any] = _NONE,
+) -> Any:
+    """Return an estimator of a kind, fitted on n x F preprocessed features of the given classes.
+
+    Its `classes_` are sorted codes; those of a novelty detector are benign and ATTACK.
+
+    Raises:
+        ConvergenceWarning: a regression did not converge.
+        ValueError: it has no such parameter, or cannot be fitted on these rows.
+    """
+    estimator = kind.made(seed, params)
+    if kind.most_rows is not None:
+        rows = evenly(codes, kind.most_rows, seed)
+        features, codes = features[rows], codes[rows]
+    fit_params = {}
+    if kind.weighted:
+        last = f"{estimator.steps[-1][0]}__" if isinstance(estimator, Pipeline) else ""
+        fit_params[f"{last}sample_weight"] = compute_sample_weight("balanced", codes)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error" if kind.converges else "ignore", ConvergenceWarning)
+        estimator.fit(framed(features, names), codes, **fit_params)
+    return estimator
+
+
+def predict_proba(
+    estimator: Any, features: NDArray[np.float64], names: tuple[str, ...]
+) -> NDArray[np.float64]:
+    """Return a fitted estimator's own n x C probabilities of n x F preprocessed features."""
+    answers = estimator.predict_proba(framed(features, names))
+    return np.asarray(answers, np.float64)
+
+
+def framed(features: NDArray[np.float64], names: tuple[str, ...]) -> pd.DataFrame:
+    """Return n x F features with their names, without a copy."""
+    return pd.DataFrame(features, columns=list(names), copy=False)
+
+
+def evenly(codes: NDArray[np.int32], most: int, seed: int) -> NDArray[np.intp]:
+    """Return at most `most` places of n classes: of each class as many, or all it has."""
+    random = np.random.default_rng(seed)
+    found, counts = np.unique(codes, return_counts=True)
+    left, chosen = most, []
+    for place, at in enumerate(np.argsort(counts, kind="stable").tolist()):
+        size = min(int(counts[at]), left // (len(found) - place))
+        left -= size
+        chosen.append(random.permutation(np.flatnonzero(codes == found[at]))[:size])
+    return np.sort(np.concatenate(chosen))
+
+
+_TREES: Final = IntDistribution(50, 300, step=50)
+_DEPTH: Final = IntDistribution(8, 40, step=4)
+_LEAF: Final = IntDistribution(1, 10)
+_SHARE: Final = CategoricalDistribution(("sqrt", 0.2, 0.4, 0.6))
+_REGULARISATION: Final = FloatDistribution(1e-3, 1e3, log=True)
+_RATE: Final = FloatDistribution(0.02, 0.3, log=True)
+_FOREST: Final = {"trees": _TREES, "depth": _DEPTH, "leaf": _LEAF, "features": _SHARE}
+
+_KINDS: Final = (
+    Kind(
+        "stacked",
+        "a random forest and a logistic regression, stacked by a logistic regression",
+        makes.stacked,
+        {"trees": _TREES, "depth": _DEPTH, "leaf": _LEAF, "features": _SHARE, "c": _REGULARISATION},
+    ),
+    Kind("random-forest", "a random forest", makes.random_forest, _FOREST),
+    Kind("extra-trees", "extremely randomised trees", makes.extra_trees, _FOREST),
+    Kind(
+        "gradient-boosting",
+        "gradient boosting over histograms",
+        makes.gradient_boosting,
+        {"rounds": IntDistribution(50, 400, step=50), "rate": _RATE, "leaves": IntDistribution(7, 63)},
+    ),
+    Kind(
+        "catboost",
+        "CatBoost's gradient boosting",
+        makes.catboost,
+        {
+            "iterations": IntDistribution(100, 1000, step=100),
+            "depth": IntDistribution(4, 10),
+            "rate": _RATE,
+            "l2": FloatDistribution(1.0, 10.0),
+        },
+    ),
+    Kind(
+        "decision-tree",
+        "a decision tree",
+        makes.decision_tree,
+        {
+            "depth": IntDistribution(4, 40),
+            "leaf": _LEAF,
+            "criterion": CategoricalDistribution(("gini", "entropy")),
+        },
+    ),
+    Kind(
+        "linear-svm",
+        "a linear support vector machine with calibrated probabilities",
+        makes.linear_svm,
+        {"c": _REGULARISATION},
+    ),
+    Kind(
+        "knn",
+        "the nearest of stored training flows",
+        makes.knn,
+        {"neighbours": IntDistribution(1, 25)},
+        most_rows=makes.STORED_ROWS,
+    ),
+    Kind(
+        "mlp",
+        "a neural network of dense layers",
+        makes.mlp,
+        {
+            "width": IntDistribution(16, 256, log=True),
+            "layers": IntDistribution(1, 3),
+            "alpha": FloatDistribution(1e-6, 1e-1, log=True),
+        },
+        weighted=True,
+        converges=False,
+    ),
+    Kind(
+        "isolation-forest",
+        "an isolation forest of benign flows",
+        novelty.IsolationNovelty,
+        {"trees": _TREES, "samples": IntDistribution(128, 4096, log=True)},
+        novelty=True,
+    ),
+    Kind(
+        "autoencoder",
+        "an autoencoder of benign flows",
+        novelty.AutoencoderNovelty,
+        {"width": IntDistribution(16, 128, log=True), "bottleneck": IntDistribution(2, 16)},
+        novelty=True,
+        converges=False,
+    ),
+)
+ESTIMATORS: Final[Mapping[str, Kind]] = MappingProxyType({kind.name: kind for kind in _KINDS})

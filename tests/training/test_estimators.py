@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from optuna.distributions import CategoricalDistribution
+from sklearn.exceptions import ConvergenceWarning
+
+from detection.compile_sklearn import compile_pipeline
+from flows.labels import ATTACK
+from flows.schema import COMMON_NAMES
+from helpers.models import CLASSES, made_up_flows
+from training.estimators import DEFAULT, ESTIMATORS, Kind, binary, evenly, fit, kind_named, predict_proba
+
+QUICK = {
+    **{"stacked": {"trees": 5}, "random-forest": {"trees": 5}, "extra-trees": {"trees": 5}},
+    **{"gradient-boosting": {"rounds": 5}, "catboost": {"iterations": 5}, "mlp": {"epochs": 20}},
+    **{"isolation-forest": {"trees": 5}, "autoencoder": {"epochs": 20}},
+}
+KINDS = pytest.mark.parametrize("kind", ESTIMATORS.values(), ids=ESTIMATORS)
+
+
+def params_of(kind: Kind) -> dict[str, int]:
+    if kind.name == "catboost":
+        pytest.importorskip("catboost", reason="CatBoost, an extra, is not installed")
+    return QUICK.get(kind.name, {})
+
+
+@KINDS
+def test_the_same_seed_makes_the_same_model(kind: Kind) -> None:
+    rows, codes = made_up_flows(150)
+    params = params_of(kind)
+    one, other = (fit(kind, rows, codes, COMMON_NAMES, seed=3, params=params) for _ in range(2))
+    assert (predict_proba(one, rows, COMMON_NAMES) == predict_proba(other, rows, COMMON_NAMES)).all()
+
+
+@KINDS
+def test_a_kind_tells_benign_flows_from_attacks(kind: Kind) -> None:
+    rows, codes = made_up_flows(300)
+    fitted = fit(kind, rows, codes, COMMON_NAMES, params=params_of(kind))
+    assert fitted.classes_.tolist() == [0, ATTACK] if kind.novelty else list(CLASSES)
+    p = 1.0 - predict_proba(fitted, rows, COMMON_NAMES)[:, 0]
+    # Whatever the threshold, attacks are ahead of benign flows.
+    assert np.mean(p[codes != 0][:, None] > p[codes == 0]) > 0.9
+    if not kind.novelty:
+        labels = fitted.classes_[predict_proba(fitted, rows, COMMON_NAMES).argmax(axis=1)]
+        assert np.mean(labels == codes) > 0.9
+
+
+@KINDS
+def test_a_kind_learns_two_classes_too(kind: Kind) -> None:
+    rows, codes = made_up_flows(150)
+    fitted = fit(kind, rows, binary(codes), COMMON_NAMES, params=params_of(kind))
+    answers = predict_proba(fitted, rows, COMMON_NAMES)
+    assert answers.shape == (150, 2)
+    assert np.abs(answers.sum(axis=1) - 1.0).max() < 1e-9
+
+
+@KINDS
+def test_what_a_search_varies_are_parameters_of_the_kind(kind: Kind) -> None:
+    params_of(kind)
+    for name, values in kind.space.items():
+        value = values.choices[0] if isinstance(values, CategoricalDistribution) else values.low
+        assert kind.made(0, {name: value}) is not None
+
+
+def test_a_novelty_detector_sees_benign_flows_only() -> None:
+    rows, codes = made_up_flows(150)
+    for kind in (kind for kind in ESTIMATORS.values() if kind.novelty):
+        whole = fit(kind, rows, codes, COMMON_NAMES, params=params_of(kind))
+        benign = fit(kind, rows[codes == 0], codes[codes == 0], COMMON_NAMES, params=params_of(kind))
+        assert (predict_proba(whole, rows, COMMON_NAMES) == predict_proba(benign, rows, COMMON_NAMES)).all()
+        assert set(kind.codes(codes).tolist()) == {0, ATTACK}
+
+
+def test_without_benign_flows_there_is_no_novelty() -> None:
+    rows, codes = made_up_flows(30, classes=(5, 17))
+    with pytest.raises(ValueError, match="there are none"):
+        fit(ESTIMATORS["isolation-forest"], rows, codes, COMMON_NAMES)
+
+
+def test_serving_can_compile_the_default() -> None:
+    rows, codes = made_up_flows(150)
+    pipeline = fit(kind_named(DEFAULT), rows, codes, COMMON_NAMES, params={"trees": 5})
+    ours = compile_pipeline(pipeline).probabilities(rows)
+    assert np.abs(ours - predict_proba(pipeline, rows, COMMON_NAMES)).max() <= 1e-12
+
+
+def test_a_regression_that_does_not_converge_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows, codes = made_up_flows(150)
+    kind = kind_named(DEFAULT)
+    made = kind.made(0, {"trees": 2}).set_params(stack__lr__max_iter=1)
+    monkeypatch.setattr(Kind, "made", lambda *_: made)
+    with pytest.raises(ConvergenceWarning):
+        fit(kind, rows, codes, COMMON_NAMES)
+
+
+def test_unknown_names_are_told_with_the_known_ones() -> None:
+    with pytest.raises(ValueError, match="no estimator boost; there are stacked, random-forest"):
+        kind_named("boost")
+    with pytest.raises(ValueError, match="stacked has no parameter tres; its parameters are trees, depth"):
+        kind_named("stacked").made(0, {"tres": 3})
+
+
+def test_rows_are_taken_evenly_of_all_classes() -> None:
+    codes = np.repeat(np.array([0, 5, 17], np.int32), [1000, 10, 200])
+    chosen = evenly(codes, 210, seed=1)
+    assert np.bincount(codes[chosen])[[0, 5, 17]].tolist() == [100, 10, 100]
+    assert (np.diff(chosen) > 0).all()
+    assert (chosen == evenly(codes, 210, seed=1)).all()
+    assert len(evenly(codes, 5000, seed=1)) == len(codes)
