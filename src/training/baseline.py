@@ -13,6 +13,7 @@ from detection.record import SIZES
 from flows.schema import COMMON_NAMES
 from flows.table import FlowTable, concat_tables
 from training.dataset import LabelledFlows
+from training.dataset import joined as joined_flows
 from training.recipe import INSUFFICIENT, TRAIN_SHARE
 
 MOST_FLOWS: Final = 50_000
@@ -100,8 +101,11 @@ def _bare(table: FlowTable) -> FlowTable:
 
 def joined(base: LabelledFlows, baseline: Baseline) -> LabelledFlows:
     """Return the base set's flows and, after them, the baseline's for training, as benign ones."""
-    return replace(
-        base,
-        features=np.vstack([base.features, baseline.train]),
-        codes=np.concatenate([base.codes, np.zeros(len(baseline.train), np.int32)]),
+    benign = LabelledFlows.of(
+        baseline.train,
+        base.names,
+        np.zeros(len(baseline.train), np.int32),
+        base.dialect,
+        sources=("baseline",),
     )
+    return joined_flows([base, benign])

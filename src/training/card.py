@@ -11,6 +11,7 @@ import numpy as np
 from detection.record import ModelRecord
 from training.captures import CaptureFigures, CaptureScores
 from training.card_parts import class_counts, split_section, what_it_is
+from training.cleaning import DUPLICATE
 from training.dataset import LabelledFlows
 from training.evaluation import Evaluation
 from training.markdown import bullets, paragraph, table
@@ -138,11 +139,12 @@ def _limits(findings: Findings) -> list[str]:
 
 def _data(data: LabelledFlows) -> list[str]:
     counts = {int(code): int(np.sum(data.codes == code)) for code in np.unique(data.codes)}
+    repeated = data.dropped.get(DUPLICATE, 0)
     return [
         "## Data",
         paragraph(
             f"""The corrected CIC-IDS2017, with labels and flow meter repaired by Engelen et al. and Liu et
-            al., in a sample of {data.rows_read:,} flows. {data.repeated:,} rows that repeat an earlier one
+            al., in a sample of {data.rows_read:,} flows. {repeated:,} rows that repeat an earlier one
             in all {len(data.names)} features and the class were dropped; {len(data):,} stay. The shipped
             model is fitted on all of them. Benign flows are heavily under-sampled: {counts[0]:,} here,
             {UPSTREAM_BENIGN:,} upstream."""

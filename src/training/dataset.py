@@ -2,124 +2,121 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Final
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from flows.labels import UNLABELLED, find_label
-from flows.parquet_files import read_parquet
-from flows.schema import COMMON_NAMES
-from flows.table import FlowTable
+from flows.table import UNKNOWN_PORT, UNKNOWN_TIME
+
+UNKNOWN_PAIR: Final = -1
 
 
 @dataclass(frozen=True, slots=True)
 class LabelledFlows:
-    """n flows with their classes, in the order of their start.
+    """n flows with their classes, in the order of their start; those whose start is unknown come first.
 
     Attributes:
-        features: float64, n x F, raw.
+        features: float64, n x F, raw: inf, NaN and negative values as they were measured.
         names: the features' canonical names.
         codes: int32, n; class codes.
         dialect: the rules that measured the flows.
-        rows_read: rows that there were.
-        repeated: rows left out because an earlier one has the same features and class.
+        start_us: int64, n; UTC microseconds, UNKNOWN_TIME when unknown.
+        pair: int64, n; the same number for all flows between the same two hosts, whoever began them,
+            UNKNOWN_PAIR when an address is unknown.
+        dst_port: int32, n; UNKNOWN_PORT when unknown.
+        source: int32, n; which one of `sources` a flow is of.
+        sources: names of the files, days or captures.
+        rows_read: rows that there were: len() and all that were dropped.
+        dropped: rows that were left out, by reason.
     """
 
     features: NDArray[np.float64]
     names: tuple[str, ...]
     codes: NDArray[np.int32]
     dialect: str
+    start_us: NDArray[np.int64]
+    pair: NDArray[np.int64]
+    dst_port: NDArray[np.int32]
+    source: NDArray[np.int32]
+    sources: tuple[str, ...]
     rows_read: int
-    repeated: int
+    dropped: Mapping[str, int] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return int(self.codes.shape[0])
 
+    @classmethod
+    def of(
+        cls,
+        features: NDArray[np.float64],
+        names: Sequence[str],
+        codes: NDArray[np.int32],
+        dialect: str,
+        **columns: Any,
+    ) -> Self:
+        """Return flows of which nothing is known but what `columns` gives."""
+        n = features.shape[0]
+        defaults: dict[str, Any] = {
+            "start_us": np.full(n, UNKNOWN_TIME, np.int64),
+            "pair": np.full(n, UNKNOWN_PAIR, np.int64),
+            "dst_port": np.full(n, UNKNOWN_PORT, np.int32),
+            "source": np.zeros(n, np.int32),
+            "sources": ("",),
+            "rows_read": n,
+        }
+        return cls(features, tuple(names), codes, dialect, **(defaults | columns))
 
-UNKNOWN: Final = -1
-"""Stands for the class of a flow that nobody labelled."""
-
-
-def true_codes(table: FlowTable, path: Path) -> NDArray[np.int32]:
-    """Return the class code of each of n flows of a file, int32, UNKNOWN where there is no label.
-
-    Raises:
-        ValueError: a label is not in the label table.
-    """
-    if "label" not in table.extras:
-        return np.full(len(table), UNKNOWN, np.int32)
-    spelled = ["" if text is None else str(text) for text in table.extras["label"].tolist()]
-    texts, which = np.unique(spelled, return_inverse=True)
-    try:
-        codes = [UNKNOWN if text.strip() in UNLABELLED else find_label(text).code for text in texts.tolist()]
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from None
-    return np.array(codes, np.int32)[which.reshape(len(table))]
-
-
-def read_labelled(path: Path, names: tuple[str, ...] = COMMON_NAMES) -> LabelledFlows:
-    """Read labelled flows from Parquet.
-
-    Raises:
-        OSError: the file cannot be read.
-        ValueError: it does not hold labelled flows, or a label is not in the label table.
-    """
-    table = read_parquet(path)
-    codes = true_codes(table, path)
-    if (codes == UNKNOWN).all():
-        raise ValueError(f"{path}: no flow has a label: training needs a column Label")
-    if (codes == UNKNOWN).any():
-        raise ValueError(f"{path}: {int((codes == UNKNOWN).sum()):,} flows have no label")
-    return labelled(table, codes, names)
+    def take(self, rows: NDArray[Any] | slice) -> Self:
+        """Return the rows chosen by a mask, indices or a slice, as a set of which nothing was dropped."""
+        per_row = {name: getattr(self, name)[rows] for name in PER_ROW}
+        return replace(self, **per_row, rows_read=len(per_row["codes"]), dropped={})
 
 
-def read_all_labelled(paths: Sequence[Path], names: tuple[str, ...] = COMMON_NAMES) -> LabelledFlows:
-    """Read labelled flows from several Parquet files, as if they were one.
+PER_ROW: Final = ("features", "codes", "start_us", "pair", "dst_port", "source")
+
+
+def joined(parts: Sequence[LabelledFlows]) -> LabelledFlows:
+    """Return the flows of all parts, one part after the other.
 
     Raises:
-        OSError, ValueError: as `read_labelled`; or the files' flows are of different dialects.
+        ValueError: there is no part, or their features or dialects differ.
     """
-    parts = [read_labelled(path, names) for path in paths]
+    if not parts:
+        raise ValueError("no flows to join")
     first = parts[0]
-    for path, part in zip(paths, parts, strict=True):
+    for part in parts[1:]:
         if part.dialect != first.dialect:
             raise ValueError(
-                f"{path}: its flows were measured in dialect {part.dialect}, those of {paths[0]} in "
-                f"{first.dialect}: measure both alike"
+                f"{_named(part)}: its flows were measured in dialect {part.dialect}, those of "
+                f"{_named(first)} in {first.dialect}: measure both alike"
             )
+        if part.names != first.names:
+            raise ValueError(f"{_named(part)} and {_named(first)} have different features")
+    if len(parts) == 1:
+        return first
+    sources = tuple(dict.fromkeys(name for part in parts for name in part.sources))
+    number = {name: at for at, name in enumerate(sources)}
+    columns: dict[str, Any] = {
+        name: np.concatenate([getattr(part, name) for part in parts]) for name in PER_ROW if name != "source"
+    }
+    columns["source"] = np.concatenate(
+        [np.array([number[name] for name in part.sources], np.int32)[part.source] for part in parts]
+    )
+    dropped: Counter[str] = Counter()
+    for part in parts:
+        dropped.update(part.dropped)
     return replace(
         first,
-        features=np.vstack([part.features for part in parts]),
-        codes=np.concatenate([part.codes for part in parts]),
+        **columns,
+        sources=sources,
         rows_read=sum(part.rows_read for part in parts),
-        repeated=sum(part.repeated for part in parts),
+        dropped=dict(dropped),
     )
 
 
-def labelled(
-    table: FlowTable, codes: NDArray[np.int32], names: tuple[str, ...] = COMMON_NAMES
-) -> LabelledFlows:
-    """Sort n flows with their classes by start and drop repeated rows.
-
-    Ports, addresses and times are no features and do not tell rows apart: of rows that are equal in all
-    features and the class the earliest stays.
-
-    Raises:
-        KeyError: a feature is missing.
-    """
-    order = np.argsort(table.start_us, kind="stable")
-    features, codes = table.select(names)[order], codes[order]
-    _, first = np.unique(np.column_stack([features, codes]), axis=0, return_index=True)
-    kept = np.sort(first)
-    return LabelledFlows(
-        features=features[kept],
-        names=names,
-        codes=codes[kept],
-        dialect=table.dialect,
-        rows_read=len(table),
-        repeated=len(table) - len(kept),
-    )
+def _named(part: LabelledFlows) -> str:
+    return ", ".join(part.sources)

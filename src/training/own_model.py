@@ -15,6 +15,7 @@ from detection.record import ModelRecord
 from detection.scorer import Scorer
 from training.baseline import Baseline, joined
 from training.card_parts import class_counts, split_section, what_it_is
+from training.cleaning import DUPLICATE
 from training.dataset import LabelledFlows
 from training.evaluation import Evaluation
 from training.markdown import bullets, paragraph
@@ -97,6 +98,7 @@ def _check(base: LabelledFlows, baseline: Baseline) -> None:
 
 
 def _card(own: OwnModel, base: LabelledFlows, baseline: Baseline) -> str:
+    repeated = base.dropped.get(DUPLICATE, 0)
     parts = [
         "# Model card: a model with a baseline of its own",
         paragraph(
@@ -125,8 +127,8 @@ def _card(own: OwnModel, base: LabelledFlows, baseline: Baseline) -> str:
         ),
         "## Data",
         paragraph(
-            f"""The base set: {base.rows_read:,} flows, of which {base.repeated:,} repeat an earlier one in
-            all {len(base.names)} features and the class and were dropped. The baseline: {baseline.flows:,}
+            f"""The base set: {base.rows_read:,} flows, of which {repeated:,} repeat an earlier one in all
+            {len(base.names)} features and the class and were dropped. The baseline: {baseline.flows:,}
             flows of the operator's own traffic, {baseline.insufficient:,} of them insufficient;
             {len(baseline.train):,} were taken for training, as benign."""
         ),

@@ -14,7 +14,7 @@ from detection.compile_sklearn import compile_pipeline
 from detection.scorer import Scorer
 from training.captures import figures, left_out_share, operating_threshold, score_captures
 from training.card import Findings, render
-from training.dataset import LabelledFlows, read_labelled
+from training.dataset import LabelledFlows
 from training.estimators import SEED
 from training.recipe import (
     BENIGN_SHARE,
@@ -26,6 +26,7 @@ from training.recipe import (
     makers,
     write_model,
 )
+from training.sources.read import read_training_data
 from training.splits import stratified, time_ordered
 
 logger = logging.getLogger(__name__)
@@ -38,8 +39,8 @@ def main(
 ) -> None:
     """Train, measure and write the starter model's package."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    flows = read_labelled(data)
-    logger.info("%d flows, %d repeated rows dropped", len(flows), flows.repeated)
+    flows = read_training_data([data])
+    logger.info("%d flows, dropped: %s", len(flows), dict(flows.dropped))
     pipeline = fitted(flows, np.ones(len(flows), np.bool_))
     findings = _measure(flows, pipeline, captures)
     write_model(pipeline, flows, findings.record, render(findings), out)

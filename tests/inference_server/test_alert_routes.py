@@ -20,7 +20,7 @@ from inference_server.cli import app as command
 from inference_server.main import create_app
 from inference_server.service import Service
 from inference_server.settings import load_settings
-from training.dataset import read_labelled
+from training.sources.read import read_training_data
 
 SETTINGS: dict[str, Any] = {
     "start_cicflowmeter": "false",
@@ -195,7 +195,7 @@ def test_labelled_flows_are_what_training_and_evaluation_read(
     assert answer.headers["x-flows"] == "2"
     assert answer.headers["x-flows-left-out"] == "0"
     (tmp_path / "labels.parquet").write_bytes(answer.content)
-    read = read_labelled(tmp_path / "labels.parquet")
+    read = read_training_data([tmp_path / "labels.parquet"])
     assert sorted(read.codes.tolist()) == [0, 4]
     for code, sent in ((4, 5), (0, 17)):
         (row,) = np.flatnonzero(read.codes == code)

@@ -8,7 +8,7 @@ from flows.table import FlowTable
 from helpers.models import made_up_flows
 from training import baseline
 from training.baseline import BaselineSample, joined
-from training.dataset import labelled
+from training.dataset import LabelledFlows
 
 
 def benign(flows: int, first: int = 0) -> FlowTable:
@@ -65,7 +65,7 @@ def test_lacking_features_are_named() -> None:
 
 def test_joins_the_base_set_as_benign() -> None:
     features, codes = made_up_flows(40, seed=2)
-    base = labelled(FlowTable.from_features(features, COMMON_NAMES, "improved"), codes)
+    base = LabelledFlows.of(features, COMMON_NAMES, codes, "improved")
     both = joined(base, taken(benign(100)))
     assert len(both) == len(base) + 70
     assert (both.codes[len(base) :] == 0).all()

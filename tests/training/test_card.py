@@ -23,7 +23,9 @@ def findings() -> Findings:
     benign = [CaptureScores("web.pcap", np.array([0.1, 0.2, 0.3]), 1)]
     probabilities = np.eye(3)[np.arange(30) % 3]
     return Findings(
-        data=LabelledFlows(features, COMMON_NAMES, codes, "improved", rows_read=1234, repeated=1204),
+        data=LabelledFlows.of(
+            features, COMMON_NAMES, codes, "improved", rows_read=1234, dropped={"duplicate": 1204}
+        ),
         record=make_record(threshold=0.5),
         makers="Python 3, scikit-learn 1, seed 42",
         iterations={"base": 271, "final": 24},

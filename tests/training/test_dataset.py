@@ -1,83 +1,56 @@
 from __future__ import annotations
 
-from pathlib import Path
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from flows.parquet_files import read_parquet, write_parquet
-from flows.schema import COMMON_NAMES
-from flows.table import FlowTable
-from helpers.flows import SHARED, needs_shared
-from training.dataset import UNKNOWN, read_all_labelled, read_labelled, true_codes
+from flows.table import UNKNOWN_PORT, UNKNOWN_TIME
+from training.dataset import UNKNOWN_PAIR, LabelledFlows, joined
 
 
-def written(path: Path, features: np.ndarray, labels: list[str], starts: list[int]) -> Path:
-    table = FlowTable.from_features(
-        features,
-        COMMON_NAMES,
-        "improved",
-        start_us=np.array(starts),
-        end_us=np.array(starts),
-        extras={"label": np.array(labels, object)},
+def flows(n: int, source: str = "a", **columns: object) -> LabelledFlows:
+    features = np.arange(2.0 * n).reshape(n, 2)
+    return LabelledFlows.of(
+        features, ("x", "y"), np.arange(n, dtype=np.int32), "improved", sources=(source,), **columns
     )
-    write_parquet(table, path)
-    return path
 
 
-def test_sorts_by_start_and_drops_what_repeats(tmp_path: Path) -> None:
-    features = np.repeat(np.array([[3.0], [1.0], [3.0], [3.0], [2.0]]), 76, axis=1)
-    labels = ["DoS Hulk", "BENIGN", "DoS Hulk", "BENIGN", "Botnet"]
-    flows = read_labelled(written(tmp_path / "f.parquet", features, labels, [50, 40, 30, 20, 10]))
-    assert flows.features[:, 0].tolist() == [2.0, 3.0, 3.0, 1.0]
-    assert flows.codes.tolist() == [1, 0, 5, 0]
-    assert (flows.rows_read, flows.repeated, len(flows)) == (5, 1, 4)
-    assert (flows.names, flows.dialect) == (COMMON_NAMES, "improved")
+def test_what_is_not_told_is_unknown() -> None:
+    found = flows(3)
+    assert len(found) == found.rows_read == 3
+    assert found.start_us.tolist() == [UNKNOWN_TIME] * 3
+    assert found.pair.tolist() == [UNKNOWN_PAIR] * 3
+    assert found.dst_port.tolist() == [UNKNOWN_PORT] * 3
+    assert found.dropped == {}
 
 
-def test_names_a_label_that_is_not_in_the_table(tmp_path: Path) -> None:
-    path = written(tmp_path / "f.parquet", np.ones((1, 76)), ["Gremlins"], [1])
-    with pytest.raises(ValueError, match="unknown label 'Gremlins'"):
-        read_labelled(path)
+def test_rows_that_are_taken_are_a_set_of_their_own() -> None:
+    whole = flows(4, rows_read=9, dropped={"duplicate": 5})
+    for rows in (np.array([True, False, True, False]), np.array([0, 2]), slice(0, 4, 2)):
+        part = whole.take(rows)
+        assert part.codes.tolist() == [0, 2]
+        assert part.features.tolist() == [[0.0, 1.0], [4.0, 5.0]]
+        assert (part.rows_read, part.dropped) == (2, {})
+        assert part.sources == ("a",)
 
 
-def test_wants_labels(tmp_path: Path) -> None:
-    write_parquet(FlowTable.from_features(np.ones((1, 76)), COMMON_NAMES, "improved"), tmp_path / "f.parquet")
-    with pytest.raises(ValueError, match=r"f.parquet: no flow has a label"):
-        read_labelled(tmp_path / "f.parquet")
+def test_joined_parts_keep_their_sources_and_add_up_what_was_dropped() -> None:
+    one = flows(2, rows_read=5, dropped={"duplicate": 3})
+    other = flows(1, "b", rows_read=3, dropped={"duplicate": 1, "unlabelled": 1})
+    both = joined([one, other, flows(1)])
+    assert both.sources == ("a", "b")
+    assert both.source.tolist() == [0, 0, 1, 0]
+    assert both.codes.tolist() == [0, 1, 0, 0]
+    assert (both.rows_read, both.dropped) == (9, {"duplicate": 4, "unlabelled": 1})
+    assert len(both) + sum(both.dropped.values()) == both.rows_read
 
 
-@needs_shared
-def test_reads_the_corrected_cic_ids2017() -> None:
-    flows = read_labelled(SHARED / "data" / "cic-ids2017-improved" / "flows.parquet")
-    assert (flows.rows_read, flows.repeated) == (56_277, 13_384)
-    counts = dict(zip(*np.unique(flows.codes, return_counts=True), strict=True))
-    assert (counts[0], counts[5], counts[13], counts[16]) == (7458, 7415, 13, 11)
-
-
-def test_classes_of_flows_that_are_labelled_in_part(tmp_path: Path) -> None:
-    path = written(
-        tmp_path / "f.parquet", np.ones((4, 76)), ["BENIGN", "", "DoS Hulk", "No Label"], [1, 2, 3, 4]
-    )
-    assert true_codes(read_parquet(path), path).tolist() == [0, UNKNOWN, 5, UNKNOWN]
-    with pytest.raises(ValueError, match=r"f.parquet: 2 flows have no label"):
-        read_labelled(path)
-
-
-def test_several_files_are_one_set(tmp_path: Path) -> None:
-    one = written(tmp_path / "1.parquet", np.ones((2, 76)), ["BENIGN", "DoS Hulk"], [1, 2])
-    other = written(tmp_path / "2.parquet", np.full((1, 76), 2.0), ["Botnet"], [0])
-    flows = read_all_labelled([one, other])
-    assert flows.codes.tolist() == [0, 5, 1]
-    assert flows.features[:, 0].tolist() == [1.0, 1.0, 2.0]
-    assert (flows.rows_read, flows.repeated) == (3, 0)
-
-
-def test_files_of_two_dialects_are_not_one_set(tmp_path: Path) -> None:
-    one = written(tmp_path / "1.parquet", np.ones((1, 76)), ["BENIGN"], [1])
-    table = FlowTable.from_features(
-        np.ones((1, 76)), COMMON_NAMES, "cic-v4", extras={"label": np.array(["BENIGN"], object)}
-    )
-    write_parquet(table, tmp_path / "2.parquet")
-    with pytest.raises(ValueError, match=r"2.parquet: its flows were measured in dialect cic-v4"):
-        read_all_labelled([one, tmp_path / "2.parquet"])
+def test_only_what_is_alike_is_joined() -> None:
+    other = replace(flows(1, "b"), dialect="cic-v4")
+    with pytest.raises(ValueError, match=r"b: its flows .* in dialect cic-v4, those of a in improved"):
+        joined([flows(1), other])
+    with pytest.raises(ValueError, match="b and a have different features"):
+        joined([flows(1), replace(other, dialect="improved", names=("x", "z"))])
+    with pytest.raises(ValueError, match="no flows to join"):
+        joined([])

@@ -22,8 +22,8 @@ from inference_server.cli.inputs import LAST_HELP, check_features, chosen_inputs
 from inference_server.cli.reading import ReadingBar, one_line_errors, output_format, whole_file
 from inference_server.cli.registry import registered_scorer
 from inference_server.settings import load_settings
+from training.cleaning import UNKNOWN, true_codes
 from training.confusion import Confusion
-from training.dataset import UNKNOWN, true_codes
 
 
 @dataclass(slots=True)

@@ -26,8 +26,8 @@ def train(
         list[Path],
         typer.Option(
             metavar="FLOWS",
-            help="the base set: labelled flows, .parquet, attacks among them; may be repeated, as for "
-            "what GET /api/labels gives",
+            help="the base set: labelled flows, .parquet or .csv, attacks among them; may be repeated, as "
+            "for what GET /api/labels gives",
         ),
     ],
     baseline: Annotated[
@@ -44,12 +44,12 @@ def train(
     with settings_registry() as (settings, registry):
         chosen = chosen_inputs(baseline, last, settings)
         try:
-            from training.dataset import read_all_labelled
             from training.own_model import train_own_model
+            from training.sources.read import read_training_data
         except ModuleNotFoundError as error:
             raise ValueError(f"training needs {error.name}: pip install 'ml-ids[sensor,training]'") from None
 
-        base = read_all_labelled(data)
+        base = read_training_data(data)
         found = _baseline(chosen, base.dialect)
         champion = champion_for_commands(settings)
         with tempfile.TemporaryDirectory(prefix="ml-ids-train-") as scratch:

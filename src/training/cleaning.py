@@ -1,0 +1,151 @@
+"""Cleaning: from the rows of a source to training data, every row that is left out counted.
+
+In this order; what readers leave out themselves (repeated headers, rows without a value) was counted before:
+
+1. labels, however mangled, become class codes; a label that the table does not know ends the reading;
+2. attempted attacks are dropped, or taken for benign or for attacks, as wanted;
+3. rows without a label are dropped;
+4. the rows of all sources are brought into the order of their start;
+5. rows that equal an earlier one in all features and the class are dropped, before anything is split.
+
+Infinity, NaN and negative values stay: what becomes of them is the model's own record's business.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Final, Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from flows.labels import UNLABELLED, find_label
+from flows.table import FlowTable
+from training.dataset import LabelledFlows
+from training.row_hash import host_pairs, repeats
+
+Attempted = Literal["drop", "benign", "attack"]
+
+UNKNOWN: Final = -1
+"""Stands for the class of a flow that nobody labelled."""
+
+SUFFIX: Final = " - Attempted"
+"""Ends the labels of attacks that did not come about, in the improved CIC-IDS2017."""
+
+NOT_LABELLED: Final = "unlabelled"
+ATTEMPTED: Final = "attempted"
+DUPLICATE: Final = "duplicate"
+
+
+def true_codes(table: FlowTable, where: object) -> NDArray[np.int32]:
+    """Return the class code of each of n flows of a file, int32, UNKNOWN where there is no label.
+
+    An attack that did not come about has none either.
+
+    Raises:
+        ValueError: a label is not in the label table; the message names it and `where`.
+    """
+    codes, attempted = spelled_codes(table, where)
+    return np.where(attempted, np.int32(UNKNOWN), codes)
+
+
+def spelled_codes(table: FlowTable, where: object) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
+    """Return the class code of each of n flows, UNKNOWN without a label, and which were only attempted.
+
+    Raises:
+        ValueError: as `true_codes`.
+    """
+    if "label" not in table.extras:
+        return np.full(len(table), UNKNOWN, np.int32), np.zeros(len(table), np.bool_)
+    given = pa.array(["" if text is None else str(text) for text in table.extras["label"].tolist()])
+    encoded = pc.dictionary_encode(given)
+    spelled = [text.strip() for text in encoded.dictionary.to_pylist()]
+    try:
+        codes = [_code(text.removesuffix(SUFFIX)) for text in spelled]
+    except ValueError as error:
+        raise ValueError(f"{where}: {error}") from None
+    rows = encoded.indices.to_numpy()
+    attempted = [text.endswith(SUFFIX) for text in spelled]
+    return np.array(codes, np.int32)[rows], np.array(attempted, np.bool_)[rows]
+
+
+def _code(text: str) -> int:
+    return UNKNOWN if text in UNLABELLED else find_label(text).code
+
+
+def labelled(
+    table: FlowTable,
+    source: str,
+    names: Sequence[str],
+    *,
+    attempted: Attempted = "drop",
+    dropped: Mapping[str, int] | None = None,
+) -> LabelledFlows:
+    """Return the labelled flows of one source, in its order.
+
+    Args:
+        table: the flows, labels in `extras["label"]`.
+        source: what they are from.
+        names: the features to take.
+        attempted: what becomes of attacks that did not come about.
+        dropped: rows that the reader left out, by reason.
+
+    Raises:
+        ValueError: a label is not in the label table, or a feature is missing.
+    """
+    codes, tried = spelled_codes(table, source)
+    if attempted == "benign":
+        codes = np.where(tried, np.int32(0), codes)
+    left_out = Counter(dropped or {})
+    rows_read = len(table) + left_out.total()
+    kept = codes != UNKNOWN
+    left_out[NOT_LABELLED] += int((~kept).sum())
+    if attempted == "drop":
+        kept &= ~tried
+        left_out[ATTEMPTED] += int((tried & (codes != UNKNOWN)).sum())
+    return LabelledFlows(
+        features=_features(table, source, tuple(names), kept),
+        names=tuple(names),
+        codes=codes[kept],
+        dialect=table.dialect,
+        start_us=table.start_us[kept],
+        pair=host_pairs(table.src_addr[kept], table.dst_addr[kept]),
+        dst_port=table.dst_port[kept],
+        source=np.zeros(int(kept.sum()), np.int32),
+        sources=(source,),
+        rows_read=rows_read,
+        dropped=dict(+left_out),
+    )
+
+
+def _features(
+    table: FlowTable, source: str, names: tuple[str, ...], kept: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    if missing := [name for name in names if name not in table.feature_names]:
+        raise ValueError(f"{source}: lacks features that training reads: {', '.join(missing)}")
+    if names == table.feature_names and kept.all():
+        return table.features
+    columns = np.array([table.feature_names.index(name) for name in names], np.intp)
+    return table.features[np.flatnonzero(kept)[:, None], columns]
+
+
+def tidied(flows: LabelledFlows, *, keep_duplicates: bool = False) -> LabelledFlows:
+    """Return the flows in the order of their start, without those that repeat an earlier one.
+
+    Ports, addresses and times are no features and do not tell rows apart. Flows that began together, or whose
+    start is unknown, keep their order.
+    """
+    order = np.argsort(flows.start_us, kind="stable")
+    repeated = (
+        np.zeros(len(order), np.bool_) if keep_duplicates else repeats(flows.features, flows.codes, order)
+    )
+    rows = order[~repeated]
+    if len(rows) == len(flows) and (rows[1:] > rows[:-1]).all():
+        return flows
+    dropped = Counter(flows.dropped)
+    dropped[DUPLICATE] += int(repeated.sum())
+    return replace(flows.take(rows), rows_read=flows.rows_read, dropped=dict(+dropped))
