@@ -17,7 +17,7 @@ class Book:
 
     def page(self, _: Any) -> Any:
         self.pages += 1
-        return type("Page", (), {"alerts": [{"id": self.pages}]})
+        return type("Page", (), {"alerts": [{"id": self.pages}], "cursor": None})
 
     def statistics(self, since: Any, until: Any, _: int) -> Any:
         self.summed.append((until - since).total_seconds() / 3600)

@@ -14,8 +14,9 @@ from alerting.book.store import Verdict
 from flows.labels import LABELS
 from inference_server.api_keys import Role
 from inference_server.dashboard import charts
+from inference_server.dashboard.components import Chart
 from inference_server.dashboard.layout import Page, html
-from inference_server.dashboard.panels import rendered
+from inference_server.dashboard.panels import packed, rendered
 from inference_server.errors import RequestError
 
 ATTACKS: Final = tuple(label.name for label in LABELS if label.code)
@@ -75,9 +76,7 @@ class AlertDialog:
             features = explanation["features"][:FEATURES_SHOWN]
             html(rendered("alert_why", explanation=explanation, features=features))
             rows = [(_named(each), each["contribution"]) for each in features]
-            ui.echart(charts.contributions(rows), renderer="svg").classes("chart why").props(
-                "aria-hidden=true"
-            )
+            Chart(packed(charts.contributions(rows))).classes("why").props("aria-hidden=true")
 
     def _judge(self, alert: dict[str, Any]) -> None:
         with ui.element("section").classes("verdict-form"):

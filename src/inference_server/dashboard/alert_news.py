@@ -9,10 +9,13 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, Final
 
+from orjson import Fragment
+
 from alerting.book.book import AlertBook
 from alerting.book.filters import AlertFilter, AlertQuery
 from alerting.book.reader import AlertPage
 from inference_server.dashboard.charts import severity_bars
+from inference_server.dashboard.panels import packed
 from inference_server.dashboard.wanted import Wanted
 
 RECENT: Final = 50
@@ -40,31 +43,33 @@ class Overview:
     Attributes:
         statistics: as `GET /api/statistics` answers.
         sources, targets: the addresses of most alerts.
-        bars: the chart of the alerts over time.
+        bars: the options of the chart of the alerts over time.
     """
 
     statistics: dict[str, Any]
     sources: list[dict[str, Any]]
     targets: list[dict[str, Any]]
-    bars: dict[str, Any]
+    bars: Fragment
 
 
-def rows(found: AlertPage) -> list[dict[str, Any]]:
+def rows(found: AlertPage) -> Fragment:
     """Return what the list shows of alerts."""
-    return [{name: alert[name] for name in alert.keys() & SHOWN} for alert in found.alerts]
+    return packed([{name: alert[name] for name in alert.keys() & SHOWN} for alert in found.alerts])
 
 
 class AlertNews:
     """Follows the book with one subscription.
 
     Attributes:
-        recent: the newest alerts, newest first; another list whenever any of them changed.
+        recent: the newest alerts, newest first.
+        older: whether there are more than these.
         changes: how often that was.
     """
 
     def __init__(self, book: AlertBook) -> None:
         self._book = book
-        self.recent: list[dict[str, Any]] = []
+        self.recent = packed([])
+        self.older = False
         self.changes = 0
         self._changed = True
         self._begun = asyncio.Event()
@@ -96,10 +101,11 @@ class AlertNews:
         if self._changed:
             self._changed = False
             try:
-                self.recent = rows(self._book.page(NEWEST))
+                found = self._book.page(NEWEST)
             except Exception:
                 self._changed = True
                 raise
+            self.recent, self.older = rows(found), found.cursor is not None
             self.changes += 1
         for overview in tuple(self._overviews.values()):
             overview.refresh()
@@ -118,5 +124,5 @@ class AlertNews:
             statistics,
             self._book.top("sources", since, TOP),
             self._book.top("targets", since, TOP),
-            severity_bars(statistics),
+            packed(severity_bars(statistics)),
         )

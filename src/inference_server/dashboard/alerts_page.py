@@ -6,7 +6,6 @@ from functools import partial
 from typing import Any, Final
 
 from nicegui import ui
-from nicegui.elements.echart import EChart
 from nicegui.elements.html import Html
 from pydantic import ValidationError
 from starlette.requests import Request
@@ -15,9 +14,9 @@ from alerting.book.filters import LARGEST_PAGE, AlertQuery
 from inference_server.dashboard import charts
 from inference_server.dashboard.alert_dialog import AlertDialog
 from inference_server.dashboard.alert_news import RECENT, Overview, rows
-from inference_server.dashboard.components import AlertList
+from inference_server.dashboard.components import AlertList, Chart
 from inference_server.dashboard.layout import Page, html, page
-from inference_server.dashboard.panels import rendered
+from inference_server.dashboard.panels import packed, rendered
 from inference_server.dashboard.snapshot import Snapshot
 
 PATH: Final = "/"
@@ -61,7 +60,7 @@ class _Overviews:
                             chosen = built.button(name, partial(self._choose, hours))
                             chosen.classes(remove="button")
                             self._buttons[hours] = chosen
-                self._chart: EChart = ui.echart(charts.severity_bars(None), renderer="svg").classes("chart")
+                self._chart = Chart(packed(charts.severity_bars(None)))
             self._top = html(rendered("top", overview=None)).classes("card tops-card")
         self._mark()
         self._news.overview(self._hours)
@@ -82,8 +81,7 @@ class _Overviews:
             return
         self._shown = overview
         self._title.set_content(rendered("alerts_title", total=overview.statistics["total"]))
-        self._chart.options.update(overview.bars)
-        self._chart.update()
+        self._chart.show(overview.bars)
         self._top.set_content(rendered("top", overview=overview))
 
 
@@ -148,7 +146,7 @@ class _FoundAlerts:
         self._read = news.changes
         if not any(self._wanted.values()) and self._limit == RECENT:
             self._list.show(news.recent, "Attacks that are found appear here at once.")
-            self._more.set_visibility(len(news.recent) == RECENT)
+            self._more.set_visibility(news.older)
             return
         self._built.background(self._find)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
+from inference_server.dashboard.history import Sample, series
+
 LINE: Final = "rgba(128,140,160,0.25)"
 AXIS: Final = {
     "axisLine": {"lineStyle": {"color": LINE}},
@@ -56,6 +58,17 @@ def over_time(lines: Sequence[tuple[str, str, list[list[float]]]], *, filled: bo
             for name, colour, points in lines
         ],
     }
+
+
+def traffic(samples: Sequence[Sample]) -> dict[str, Any]:
+    """Return the options of the chart of what the sensor saw."""
+    return over_time(
+        [
+            ("packets / s", BLUE, series(samples, "packets")),
+            ("dropped / s", RED, series(samples, "drops")),
+            ("flows judged / s", AMBER, series(samples, "flows")),
+        ]
+    )
 
 
 def bars_over_time(

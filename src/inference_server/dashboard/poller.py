@@ -10,9 +10,13 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
+from orjson import Fragment
+
+from inference_server.dashboard import charts
 from inference_server.dashboard.alert_news import AlertNews
 from inference_server.dashboard.history import Sample
 from inference_server.dashboard.losses import growth, losses
+from inference_server.dashboard.panels import packed
 from inference_server.dashboard.snapshot import Snapshot, rates_between, totals_of
 from inference_server.dashboard.wanted import Wanted
 from inference_server.health import health_body
@@ -46,6 +50,7 @@ class Poller:
         self.samples: deque[Sample] = deque(maxlen=SAMPLES)
         self.alerts = AlertNews(service.alert_book)
         self.model = Wanted(service.model_desk.model, MODEL_SECONDS)
+        self._traffic: tuple[Sample | None, Fragment] = (None, packed(charts.traffic(())))
         self._watchers: list[Callable[[Snapshot], None]] = []
         self._lost: deque[tuple[float, dict[str, int]]] = deque([(time.time(), {})])
         self._wake = asyncio.Event()
@@ -73,6 +78,13 @@ class Poller:
     def watchers(self) -> int:
         """How many pages are open."""
         return len(self._watchers)
+
+    def traffic(self) -> Fragment:
+        """Return the options of the chart of the samples, made once for all pages."""
+        latest = self.samples[-1] if self.samples else None
+        if self._traffic[0] is not latest:
+            self._traffic = (latest, packed(charts.traffic(tuple(self.samples))))
+        return self._traffic[1]
 
     async def look(self) -> Snapshot:
         """Return one look, made off the event loop."""

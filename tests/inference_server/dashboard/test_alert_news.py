@@ -1,11 +1,17 @@
 from __future__ import annotations
 
 import asyncio
-from typing import cast
+from typing import Any, cast
+
+import orjson
 
 from alerting.book.book import AlertBook
 from helpers.told_book import Book
 from inference_server.dashboard.alert_news import AlertNews
+
+
+def listed(news: AlertNews) -> Any:
+    return orjson.loads(orjson.dumps(news.recent))
 
 
 def test_the_newest_alerts_are_read_again_only_after_a_change() -> None:
@@ -17,13 +23,13 @@ def test_the_newest_alerts_are_read_again_only_after_a_change() -> None:
         await asyncio.wait_for(book.subscribed.wait(), 30)
         news.refresh()
         news.refresh()
-        assert (book.pages, news.changes, news.recent) == (1, 1, [{"id": 1}])
+        assert (book.pages, news.changes, listed(news)) == (1, 1, [{"id": 1}])
         book.messages.put_nowait(None)
         async with asyncio.timeout(30):
             while news.changes < 2:
                 news.refresh()
                 await asyncio.sleep(0)
-        assert news.recent == [{"id": 2}]
+        assert listed(news) == [{"id": 2}]
         following.cancel()
 
     asyncio.run(work())

@@ -1,16 +1,20 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any, cast
 
+import orjson
+
 from helpers.models import make_scorer
 from helpers.status import WORKER, make_status
 from helpers.told_book import Book
+from inference_server.dashboard.history import Sample
 from inference_server.dashboard.losses import SHED
 from inference_server.dashboard.poller import Poller
-from inference_server.dashboard.snapshot import Snapshot
+from inference_server.dashboard.snapshot import Snapshot, Totals
 from inference_server.service import Service
 
 
@@ -82,6 +86,20 @@ def test_a_page_that_is_gone_is_shown_nothing_and_one_that_fails_harms_no_other(
         assert first.time < second.time < third.time
         assert gone.looks.empty()
         assert poller.watchers == 2
+
+    run(work)
+
+
+def test_the_chart_of_the_traffic_is_made_once_a_sample() -> None:
+    async def work(poller: Poller, _: Looked) -> None:
+        await poller.look()
+        first = poller.traffic()
+        assert poller.traffic() is first
+        poller.samples = deque([Sample(time, Totals(packets=100 * time)) for time in (1, 2)], maxlen=2)
+        drawn = poller.traffic()
+        assert orjson.loads(orjson.dumps(drawn))["series"][0]["data"] == [[2000, 100.0]]
+        poller.samples.append(Sample(3, Totals(packets=500)))
+        assert orjson.loads(orjson.dumps(poller.traffic()))["series"][0]["data"] == [[3000, 300.0]]
 
     run(work)
 
