@@ -133,6 +133,12 @@ class Settings(ServingSettings, RequestSettings, AlertSettings, PublishingSettin
         description="gigabytes of scored captured flows kept as hourly Parquet in `<STATE_DIR>/flows`, the "
         "oldest deleted, at least 0; 0: none are kept, and nothing is deleted",
     )
+    data_cache_gb: float = Field(
+        20.0,
+        gt=0,
+        description="gigabytes of downloaded training data kept in `<STATE_DIR>/data`, more than 0; what "
+        "was not used for the longest time is deleted",
+    )
     evidence_mb: int = Field(
         256,
         ge=0,
@@ -229,6 +235,11 @@ class Settings(ServingSettings, RequestSettings, AlertSettings, PublishingSettin
     def flows_dir(self) -> Path:
         """Where scored flows are archived."""
         return self.state_dir / "flows"
+
+    @property
+    def data_dir(self) -> Path:
+        """Where downloaded training data are."""
+        return self.state_dir / "data"
 
     @property
     def uploads_dir(self) -> Path:

@@ -78,8 +78,8 @@ KNOWN_SETS: Final = (
         terms="for research, with citation; the captures below it, UNSW-NB15: free for academic research, "
         "commercial use as agreed with its authors",
         citation="H. Mohammadian, A. Habibi Lashkari, A. A. Ghorbani: Poisoning and Evasion: Deep Learning-"
-        "Based NIDS under Adversarial Attacks. PST 2024; N. Moustafa, J. Slay: UNSW-NB15: a comprehensive data set "
-        "for network intrusion detection systems. MilCIS 2015",
+        "Based NIDS under Adversarial Attacks. PST 2024; N. Moustafa, J. Slay: UNSW-NB15: a comprehensive "
+        "data set for network intrusion detection systems. MilCIS 2015",
         pattern=r"unsw[-_]?nb[-_]?15",
     ),
     KnownSet(

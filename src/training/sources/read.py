@@ -14,6 +14,7 @@ from flows.schema import COMMON_NAMES
 from flows.table import FlowTable
 from training.cleaning import Attempted, labelled, tidied
 from training.dataset import LabelledFlows, joined
+from training.sources.remote import Fetching, fetched, is_remote, shown
 
 SUFFIXES: Final = (".parquet", ".csv", ".csv.gz", ".csv.xz")
 
@@ -29,6 +30,7 @@ class ReadOptions:
             header implies.
         nrows: only so many rows of each file.
         keep_duplicates: rows that equal an earlier one stay.
+        fetching: how what is elsewhere is brought here.
     """
 
     names: tuple[str, ...] = COMMON_NAMES
@@ -36,6 +38,7 @@ class ReadOptions:
     dialect: str | None = None
     nrows: int | None = None
     keep_duplicates: bool = False
+    fetching: Fetching = field(default_factory=Fetching)
 
 
 @dataclass(slots=True)
@@ -60,7 +63,7 @@ def read_training_data(locations: Sequence[str | Path], *, options: ReadOptions 
     """Read labelled flows of all locations as one set, cleaned as `training.cleaning` says.
 
     Args:
-        locations: files of flows, or folders of such.
+        locations: files of flows, folders of such, or their URLs; see `training.sources.remote.fetched`.
         options: what becomes of what is read.
 
     Raises:
@@ -88,6 +91,13 @@ def sources(location: str | Path, options: ReadOptions) -> Iterator[Source]:
         OSError: it cannot be read.
         ValueError: it is nothing that can be read.
     """
+    url = str(location)
+    if is_remote(url):
+        there = fetched(url, options.fetching)
+        for source in sources(there, options):
+            source.name = source.name.replace(str(there), shown(url))
+            yield source
+        return
     path = Path(location)
     if path.is_dir():
         files = sorted(file for file in path.rglob("*") if file.name.lower().endswith(SUFFIXES))

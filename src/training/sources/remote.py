@@ -51,6 +51,11 @@ def split_checksum(location: str) -> tuple[str, str | None]:
     return location, None
 
 
+def shown(location: str) -> str:
+    """Return a URL as people may see it: without password and checksum."""
+    return without_passwords(split_checksum(location)[0])
+
+
 @dataclass(frozen=True, slots=True)
 class Fetching:
     """How remote data are fetched.
@@ -62,7 +67,7 @@ class Fetching:
         progress: told how far a download is.
     """
 
-    cache_dir: Path
+    cache_dir: Path = Path("var/data")
     most_bytes: int = CACHE_BYTES
     notice: Callable[[str], None] = logger.warning
     progress: Progress = field(default=lambda name, size, whole: None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -42,7 +42,7 @@ class S3Object:
             if start and answer["ETag"] != kept.version:
                 start, answer = 0, client.get_object(Bucket=self.bucket, Key=self.key)
             now = Kept(version=answer["ETag"], length=start + int(answer["ContentLength"]))
-            with answer["Body"] as body:
+            with closing(answer["Body"]) as body:
                 yield Answer(start, now, body.iter_chunks(CHUNK))
 
     def _version(self, client: Any) -> str:
