@@ -120,6 +120,10 @@ class Health(BaseModel):
         description="name, version and dialect of the model of the alias `challenger`; under `compared` the "
         "flows it scored in shadow and its disagreements with the model that serves"
     )
+    kdd_model: dict[str, Any] | None = Field(
+        description="with KDD_MODEL_NAME, name and version of the model that answers KDD99 clients, or why "
+        "none does"
+    )
     capture: dict[str, Any] = Field(description="state and counters of each interface")
     scoring: dict[str, Any] = Field(description="the scoring thread")
     sink: dict[str, Any] = Field(description="the thread that writes the logs, verdicts and log lines")

@@ -17,6 +17,7 @@ from flows.dialects import PYTHON
 from inference_server.alerts import AlertsStatus
 from inference_server.errors import NOT_YET
 from inference_server.http_traffic import HttpStatus
+from inference_server.kdd99 import KddStatus
 from inference_server.live_capture import CaptureStatus
 from inference_server.status import ServiceStatus, log_files
 
@@ -33,6 +34,7 @@ def degraded_reasons(status: ServiceStatus, silence_seconds: float) -> list[str]
         _oversized(interface) for interface in status.capture.interfaces if interface.frames.oversized
     ]
     reasons += _unfit_for_capture(status)
+    reasons += _kdd_reasons(status.kdd)
     archive = status.archive
     threads = {
         "scoring": status.scoring_running,
@@ -62,6 +64,13 @@ def degraded_reasons(status: ServiceStatus, silence_seconds: float) -> list[str]
     if archive.error:
         reasons.append(f"flow archive: {sum(archive.dropped.values())} flows lost: {archive.error}")
     return reasons
+
+
+def _kdd_reasons(kdd: KddStatus | None) -> list[str]:
+    if kdd is None:
+        return []
+    reasons = [f"KDD99 clients get no answer: {kdd.error}"] if kdd.error else []
+    return [*reasons, *(f"KDD99 model: {problem}" for problem in kdd.problems)]
 
 
 def _book_reasons(book: BookStatus) -> list[str]:
@@ -168,6 +177,7 @@ def health_body(status: ServiceStatus, silence_seconds: float) -> dict[str, Any]
             "checked_at": utc_text(status.model.checked_at),
         },
         "challenger": challenger_body(status),
+        "kdd_model": status.kdd and asdict(status.kdd),
         "drift": status.drift and _drift(status.drift),
         "capture": _capture(status.capture, silence_seconds),
         "scoring": {"running": status.scoring_running, **asdict(status.scoring)},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -31,6 +32,22 @@ _MARKS: Final = (b'"dst_host_', b'"protocol_type"')
 """A body with one of these is looked at."""
 _NOT_JSON: Final = "Request is not JSON"
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class KddStatus:
+    """The model of KDD_MODEL_NAME.
+
+    Attributes:
+        name, version: of what serves, None before it does.
+        error: why none does.
+        problems: what is wrong though one does.
+    """
+
+    name: str | None
+    version: str | None
+    error: str | None
+    problems: tuple[str, ...]
 
 
 class Kdd99:
@@ -72,6 +89,16 @@ class Kdd99:
         if self._watcher:
             self._watcher.stop()
 
+    def status(self) -> KddStatus | None:
+        """Return what is known of the model, None without a name."""
+        if self._watcher is None:
+            return None
+        scorer = self._scorer
+        if scorer is None:
+            return KddStatus(None, None, self._why_not(), ())
+        problems = tuple(_renamed(text) for text in self._watcher.status().problems)
+        return KddStatus(scorer.model_name, scorer.model_version, None, problems)
+
     async def answer(self, body: Body) -> OrjsonResponse | None:
         """Return the answer to a body of a KDD99 client, None where it is none."""
         if len(body) > MOST_BYTES or not any(mark in body.content for mark in _MARKS):
@@ -97,8 +124,7 @@ class Kdd99:
     def _why_not(self) -> str:
         if self._watcher is None:
             return "KDD_MODEL_NAME is not set"
-        told = self._unfit or self._watcher.status().error or "it is being loaded"
-        return told.replace("MLFLOW_MODEL_NAME", "KDD_MODEL_NAME")
+        return _renamed(self._unfit or self._watcher.status().error or "it is being loaded")
 
     def _serve(self, scorer: Scorer) -> None:
         self._unfit = None
@@ -108,6 +134,10 @@ class Kdd99:
             self._unfit = f"{model} reads what KDD99 clients do not send: {shown}"
             logger.warning("%s", self._unfit)
         self._scorer = None if lacking else scorer
+
+
+def _renamed(text: str) -> str:
+    return text.replace("MLFLOW_MODEL_NAME", "KDD_MODEL_NAME")
 
 
 def _failed(status: int, text: str) -> OrjsonResponse:

@@ -192,6 +192,7 @@ class Service:
             housekeeping_running=self.housekeeping.running,
             uploads=self.uploads.status(),
             streams=self.streams.status(),
+            kdd=self.kdd99.status(),
         )
 
     def health(self) -> dict[str, Any]:

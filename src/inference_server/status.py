@@ -17,6 +17,7 @@ from detection.watcher import ModelStatus
 from detection.worker_counters import WorkerCounters
 from inference_server.alerts import AlertsStatus
 from inference_server.http_traffic import HttpStatus
+from inference_server.kdd99 import KddStatus
 from inference_server.live_capture import CaptureStatus
 from inference_server.operating_threshold import ThresholdInForce
 from inference_server.streams.status import StreamsStatus
@@ -49,6 +50,7 @@ class ServiceStatus:
         housekeeping_running: the thread that looks at it is alive.
         uploads: captures that were sent, and their analyses.
         streams: captures that are sent without end.
+        kdd: the model of KDD_MODEL_NAME, None when that is not set.
     """
 
     scorer: Scorer | None
@@ -72,6 +74,7 @@ class ServiceStatus:
     housekeeping_running: bool
     uploads: UploadsStatus
     streams: StreamsStatus
+    kdd: KddStatus | None
 
 
 def log_files(status: ServiceStatus) -> tuple[LineFileStatus, ...]:

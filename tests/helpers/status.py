@@ -241,5 +241,6 @@ def make_status(scorer: Any, **changes: Any) -> ServiceStatus:
             received=3, done=1, failed=1, deleted=0, flows=700, attacks=70, active=1, running=True
         ),
         streams=StreamsStatus(opened=2, packets=5000, flows=60, attacks=6, active=1),
+        kdd=None,
     )
     return replace(well, **changes)

@@ -37,6 +37,11 @@ def client(serve: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) 
         yield client
 
 
+def test_health_names_their_model(client: httpx.Client) -> None:
+    told = client.get("/health").json()["kdd_model"]
+    assert told == {"name": "kdd99", "version": "1", "error": None, "problems": []}
+
+
 def test_connections_are_answered_in_their_clients_shape(client: httpx.Client) -> None:
     for sent, expected in ((EXAMPLE, "normal"), (SMURF, "dos"), (NMAP, "probe")):
         answer = client.post("/predict", json=sent)
@@ -96,6 +101,9 @@ def test_without_such_a_model_they_get_503(
         assert "KDD_MODEL_NAME is not set" in answer.json()["error"]
     with serve(**registry, kdd_model_name="models:/ml-ids/1") as client:
         wait_until(lambda: "do not send" in client.post("/predict", json=EXAMPLE).json()["error"])
+        health = client.get("/health").json()
+        assert "do not send" in health["kdd_model"]["error"]
+        assert any(reason.startswith("KDD99 clients get no answer") for reason in health["reasons"])
     with serve(**registry, kdd_model_name="models:/nobody@champion") as client:
         wait_until(lambda: "nobody" in client.post("/predict", json=EXAMPLE).json()["error"])
         assert client.post("/predict", json=EXAMPLE).status_code == 503
