@@ -14,6 +14,7 @@ from flows.schema import COMMON_NAMES
 from flows.table import FlowTable
 from training.cleaning import Attempted, labelled, tidied
 from training.dataset import LabelledFlows, joined
+from training.sources.feedback import CONTRADICTED, latest_said
 from training.sources.remote import Fetching, fetched, is_remote, shown
 
 SUFFIXES: Final = (".parquet", ".csv", ".csv.gz", ".csv.xz")
@@ -112,4 +113,9 @@ def sources(location: str | Path, options: ReadOptions) -> Iterator[Source]:
 def _file(path: Path, options: ReadOptions) -> Source:
     read = read_parquet if path.suffix.lower() == ".parquet" else read_csv
     table = read(path, dialect=options.dialect, required=options.names)
-    return Source(str(path), table.take(slice(options.nrows)) if options.nrows is not None else table)
+    if options.nrows is not None:
+        table = table.take(slice(options.nrows))
+    if {"alert_id", "verdict"} <= table.extras.keys():
+        table, contradicted = latest_said(table, str(path), options.names)
+        return Source(str(path), table, Counter({CONTRADICTED: contradicted}))
+    return Source(str(path), table)
