@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -22,6 +23,9 @@ from flows.times import parse_times
 from flows.units import to_schema_units
 
 TEXTS: Final = ("flow_id", "timestamp", "label")
+NO_VALUE: Final = "no value"
+"""Why a row is left out that has none."""
+
 FIVE_TUPLE: Final = ("src_ip", "src_port", "dst_ip", "dst_port", "protocol")
 
 
@@ -99,16 +103,22 @@ def _free_name(title: str, taken: dict[str, int]) -> str:
     return name
 
 
-def assemble(plan: Plan, column: Callable[[int], pa.Array], *, where: str) -> FlowTable:
+def assemble(
+    plan: Plan, column: Callable[[int], pa.Array], *, where: str, dropped: Counter[str] | None = None
+) -> FlowTable:
     """Make a FlowTable of a file's columns; rows without a single feature value are left out.
 
-    `column` returns the column at a position as one Arrow array, all of one length.
+    Args:
+        plan: what each column is.
+        column: returns the column at a position as one Arrow array, all of one length.
+        where: names the file in messages.
+        dropped: counts the rows left out, as NO_VALUE.
 
     Raises:
         ValueError: a feature column is not numeric; the message names it and `where`.
     """
     names = tuple(plan.features)
-    features = np.column_stack([_numbers(column(at), where, name) for name, at in plan.features.items()])
+    features = _matrix(plan, column, where)
     to_schema_units(features, names, plan.dialect)
     columns = _identity(plan, column, where)
     texts = {name: decoded(column(at)) for name, at in plan.metadata.items() if name in TEXTS}
@@ -124,10 +134,26 @@ def assemble(plan: Plan, column: Callable[[int], pa.Array], *, where: str) -> Fl
         extras["label"] = texts["label"].to_numpy(zero_copy_only=False)
     if "flow_id" in texts and not all(part in plan.metadata for part in FIVE_TUPLE):
         extras["flow_id"] = texts["flow_id"].to_numpy(zero_copy_only=False)
-    kept = ~np.isnan(features).all(axis=1)
-    columns = {name: values[kept] for name, values in columns.items()}
-    columns["extras"] = {name: values[kept] for name, values in extras.items()}
-    return FlowTable.from_features(features[kept], names, plan.dialect, **columns)
+    table = FlowTable.from_features(features, names, plan.dialect, **columns, extras=extras)
+    empty = np.isnan(features[:, 0])
+    empty[empty] = np.isnan(features[empty]).all(axis=1)
+    if not empty.any():
+        return table
+    if dropped is not None:
+        dropped[NO_VALUE] += int(empty.sum())
+    kept = table.take(~empty)
+    return replace(kept, flow_uid=np.arange(len(kept), dtype=np.uint64))
+
+
+def _matrix(plan: Plan, column: Callable[[int], pa.Array], where: str) -> NDArray[np.float64]:
+    """Return the features, n x F: column by column, because millions of rows are not there twice."""
+    matrix = np.empty((0, len(plan.features)))
+    for place, (name, at) in enumerate(plan.features.items()):
+        values = _numbers(column(at), where, name)
+        if place == 0:
+            matrix = np.empty((len(values), len(plan.features)))
+        matrix[:, place] = values
+    return matrix
 
 
 def _identity(plan: Plan, column: Callable[[int], pa.Array], where: str) -> dict[str, Any]:

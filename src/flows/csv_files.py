@@ -8,6 +8,7 @@ import io
 import lzma
 import re
 import zlib
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
@@ -28,18 +29,26 @@ from flows.schema import BY_NAME, COMMON_NAMES
 from flows.table import FlowTable
 from flows.times import written
 
+REPEATED_HEADER: Final = "repeated header"
+"""Why a row is left out that says what the header said."""
+
 LONGEST_LINE: Final = 1 << 20
 BLOCK: Final = 1 << 20
 ROWS_AT_ONCE: Final = 1 << 16
 
 
-def _open(path: Path, mode: str) -> IO[bytes]:
+def open_text(path: Path, mode: str) -> IO[bytes]:
+    """Open a file of text, compressed ones (`.gz`, `.xz`) as what they hold; `mode` is binary."""
     opener: Any = {".xz": lzma.open, ".gz": gzip.open}.get(path.suffix.lower(), open)
     return cast(IO[bytes], opener(path, mode))
 
 
 def read_csv(
-    path: Path | str, *, dialect: str | None = None, required: Sequence[str] = COMMON_NAMES
+    path: Path | str,
+    *,
+    dialect: str | None = None,
+    required: Sequence[str] = COMMON_NAMES,
+    dropped: Counter[str] | None = None,
 ) -> FlowTable:
     """Read a CSV file, also `.gz` and `.xz`, whose header is any of the sets'.
 
@@ -47,27 +56,29 @@ def read_csv(
 
     The header says which dialect measured the flows unless the caller does; one that implies none
     (snake case, a mixture) is taken for `improved`. Repeated header rows and rows without a value
-    are left out. Unknown columns become extras, labels `extras["label"]`; timestamps that are not
-    unambiguous stay as `extras["timestamp"]`.
+    are left out, and counted in `dropped` as REPEATED_HEADER and NO_VALUE. Unknown columns become extras,
+    labels `extras["label"]`; timestamps that are not unambiguous stay as `extras["timestamp"]`.
 
     Raises:
         OSError: the file cannot be read.
         ValueError: it is not such a CSV file; the message names it and what is missing or wrong.
     """
     try:
-        with _open(Path(path), "rb") as file:
-            return _read(file, str(path), dialect, required)
+        with open_text(Path(path), "rb") as file:
+            return _read(file, str(path), dialect, required, Counter() if dropped is None else dropped)
     except (lzma.LZMAError, zlib.error, gzip.BadGzipFile, EOFError) as error:
         raise ValueError(f"{path}: not a whole compressed file: {error}") from None
 
 
-def _read(file: IO[bytes], where: str, dialect: str | None, required: Sequence[str]) -> FlowTable:
+def _read(
+    file: IO[bytes], where: str, dialect: str | None, required: Sequence[str], dropped: Counter[str]
+) -> FlowTable:
     header = file.readline(LONGEST_LINE)
     if not header.strip():
         raise ValueError(f"{where}: empty: no header line")
     titles = next(csv.reader([header.decode("utf-8", "replace").strip("\ufeff\r\n")]))
     plan = plan_columns(titles, dialect=dialect, where=where, required=required)
-    blocks = _blocks(file, header.removeprefix(b"\xef\xbb\xbf").strip(), where)
+    blocks = _blocks(file, header.removeprefix(b"\xef\xbb\xbf").strip(), where, dropped)
     first = next((block for block in blocks if block.strip()), None)
     if first is None:
         return assemble(plan, lambda at: pa.array([], _types(plan)[at]), where=where)
@@ -75,7 +86,7 @@ def _read(file: IO[bytes], where: str, dialect: str | None, required: Sequence[s
         rows = _parse(chain([first], blocks), len(titles), _types(plan))
     except pa.ArrowInvalid as error:
         raise ValueError(f"{where}: {_named(str(error), titles)}") from None
-    return assemble(plan, lambda at: rows.column(str(at)).combine_chunks(), where=where)
+    return assemble(plan, lambda at: rows.column(str(at)).combine_chunks(), where=where, dropped=dropped)
 
 
 def _types(plan: Plan) -> dict[int, pa.DataType]:
@@ -101,7 +112,7 @@ def _named(message: str, titles: list[str]) -> str:
     return f"column {titles[int(found[1])].strip()!r}: {found[2]}" if found else message
 
 
-def _blocks(file: IO[bytes], header: bytes, where: str) -> Iterator[bytes]:
+def _blocks(file: IO[bytes], header: bytes, where: str, dropped: Counter[str]) -> Iterator[bytes]:
     """Yield the rest of a file in blocks of whole lines, without the lines that repeat its header."""
     rest = b""
     while block := file.read(BLOCK):
@@ -110,14 +121,17 @@ def _blocks(file: IO[bytes], header: bytes, where: str) -> Iterator[bytes]:
         rest = block[end:]
         if len(rest) > LONGEST_LINE:
             raise ValueError(f"{where}: a line is longer than {LONGEST_LINE} bytes: not a CSV file")
-        yield _without(header, block[:end])
-    yield _without(header, rest)
+        yield _without(header, block[:end], dropped)
+    yield _without(header, rest, dropped)
 
 
-def _without(header: bytes, block: bytes) -> bytes:
+def _without(header: bytes, block: bytes, dropped: Counter[str]) -> bytes:
     if header not in block:
         return block
-    return b"".join(line for line in block.splitlines(keepends=True) if line.strip() != header)
+    lines = block.splitlines(keepends=True)
+    kept = [line for line in lines if line.strip() != header]
+    dropped[REPEATED_HEADER] += len(lines) - len(kept)
+    return b"".join(kept)
 
 
 class _Stream(io.RawIOBase):
@@ -161,7 +175,7 @@ class CsvFlowWriter:
         self._columns: tuple[Column, ...] | None = None
         self._extras: tuple[str, ...] = ()
         self._owned = isinstance(target, (str, Path))
-        self._file = _open(Path(target), "wb") if isinstance(target, (str, Path)) else target
+        self._file = open_text(Path(target), "wb") if isinstance(target, (str, Path)) else target
 
     def write(self, table: FlowTable) -> None:
         """Write a table's rows."""

@@ -25,7 +25,7 @@ class Label:
 # fmt: off
 LABELS: tuple[Label, ...] = (
     Label(0, "Benign", "benign", "", ("BENIGN", "normal")),
-    Label(1, "Bot", "botnet", "T1071", ("Botnet",)),
+    Label(1, "Bot", "botnet", "T1071", ("Botnet", "Botnet Ares")),
     Label(2, "Web Attack - Brute Force", "web", "T1110", ("Brute Force -Web", "Brute Force - Web")),
     Label(3, "Web Attack - XSS", "web", "T1189", ("Brute Force -XSS", "Brute Force - XSS")),
     Label(4, "DoS GoldenEye", "dos", "T1499", ("DoS attacks-GoldenEye",)),
@@ -36,8 +36,10 @@ LABELS: tuple[Label, ...] = (
     Label(9, "DDoS LOIC-UDP", "ddos", "T1498", ("DDOS attack-LOIC-UDP", "DDoS-LOIC-UDP")),
     Label(10, "DDoS LOIC-HTTP", "ddos", "T1498", ("DDoS attacks-LOIC-HTTP", "DDoS-LOIC-HTTP")),
     Label(11, "FTP-Patator", "brute-force", "T1110", ("FTP-BruteForce",)),
-    Label(12, "Infiltration", "infiltration", "T1210", ("Infilteration",)),
-    Label(13, "Web Attack - SQL Injection", "web", "T1190", ("SQL Injection", "Web Attack - Sql Injection")),
+    Label(12, "Infiltration", "infiltration", "T1210", (
+        "Infilteration", "Infiltration - Communication Victim Attacker", "Infiltration - Dropbox Download")),
+    Label(13, "Web Attack - SQL Injection", "web", "T1190", (
+        "SQL Injection", "Web Attack - Sql Injection", "Web Attack - SQL")),
     Label(14, "SSH-Patator", "brute-force", "T1110", ("SSH-Bruteforce",)),
     Label(15, "DDoS", "ddos", "T1498", ("DDOS LOIT",)),
     Label(16, "Heartbleed", "exploit", "T1190"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache
@@ -123,7 +124,11 @@ def write_parquet(table: FlowTable, path: Path | str) -> None:
 
 
 def read_parquet(
-    path: Path | str, *, dialect: str | None = None, required: Sequence[str] = COMMON_NAMES
+    path: Path | str,
+    *,
+    dialect: str | None = None,
+    required: Sequence[str] = COMMON_NAMES,
+    dropped: Counter[str] | None = None,
 ) -> FlowTable:
     """Read a Parquet file of flows, ours or one with any of the sets' headers.
 
@@ -140,7 +145,7 @@ def read_parquet(
     if described is not None:
         return _own_table(rows, orjson.loads(described), str(path))
     plan = plan_columns(rows.schema.names, dialect=dialect, where=str(path), required=required)
-    return assemble(plan, lambda at: rows.column(at).combine_chunks(), where=str(path))
+    return assemble(plan, lambda at: rows.column(at).combine_chunks(), where=str(path), dropped=dropped)
 
 
 class ParquetFlowReader:

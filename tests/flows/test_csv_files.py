@@ -3,13 +3,15 @@ from __future__ import annotations
 import gzip
 import io
 import lzma
+from collections import Counter
 
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 
-from flows.csv_files import CsvFlowWriter, read_csv, write_csv
+from flows.assembly import NO_VALUE
+from flows.csv_files import REPEATED_HEADER, CsvFlowWriter, read_csv, write_csv
 from flows.headers import HEADERS, find_header
 from flows.labels import find_label
 from flows.schema import BY_NAME, COMMON_NAMES, IMPROVED_2024_NAMES, IMPROVED_NAMES
@@ -194,7 +196,9 @@ def test_the_messy_original_is_read(tmp_path):
     header, first, *rest = lines_2017(3, label=b"Web Attack \x96 XSS")
     blank = b"," * header.count(b",")
     text = b"\r\n".join([b"\xef\xbb\xbf" + header, first, header, *rest, header, blank, b""])
-    table = read_csv(saved(tmp_path, text))
+    dropped = Counter()
+    table = read_csv(saved(tmp_path, text), dropped=dropped)
+    assert dropped == {REPEATED_HEADER: 2, NO_VALUE: 1}
     assert (table.dialect, len(table), table.feature_names) == ("cic-2017", 3, COMMON_NAMES)
     assert table.column("fwd_header_len").tolist() == [EXAMPLE["fwd_header_len"]] * 3
     assert table.dst_port.tolist() == [443] * 3
@@ -208,7 +212,8 @@ def test_repeated_headers_are_dropped_whatever_the_block(tmp_path, monkeypatch):
     path = saved(tmp_path, b"\n".join([header, *(line for row in rows for line in (row, header))]))
     for block in (len(header) - 1, 997, 1 << 20):
         monkeypatch.setattr("flows.csv_files.BLOCK", block)
-        assert len(read_csv(path)) == 50
+        dropped = Counter()
+        assert len(read_csv(path, dropped=dropped)) == dropped[REPEATED_HEADER] == 50
 
 
 def test_ports_may_be_floats_and_numbers_may_be_missing(tmp_path):

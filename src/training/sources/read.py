@@ -9,15 +9,24 @@ from pathlib import Path
 from typing import Final
 
 from flows.csv_files import read_csv
+from flows.hdf5_files import read_hdf5
+from flows.kdd99 import FEATURES
+from flows.kdd99_files import is_kdd99, read_connections
 from flows.parquet_files import read_parquet
 from flows.schema import COMMON_NAMES
 from flows.table import FlowTable
 from training.cleaning import Attempted, labelled, tidied
 from training.dataset import LabelledFlows, joined
+from training.sources.captures import is_capture, labelled_capture, rules_beside
+from training.sources.cic_times import with_cic_times
 from training.sources.feedback import CONTRADICTED, latest_said
 from training.sources.remote import Fetching, fetched, is_remote, shown
+from training.sources.split_labels import is_label_file, label_file, read_with_labels
 
-SUFFIXES: Final = (".parquet", ".csv", ".csv.gz", ".csv.xz")
+PARQUET: Final = (".parquet", ".pq")
+HDF5: Final = (".h5", ".hdf5", ".hdf")
+FLOW_FILES: Final = (*PARQUET, *HDF5, ".csv", ".csv.gz", ".csv.xz")
+"""What is read of a folder, beside captures with label rules."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,20 +34,22 @@ class ReadOptions:
     """What becomes of what is read.
 
     Attributes:
-        names: the features to take.
+        names: the features to take; None for the 76 of all sets, or the 31 of KDD99.
         attempted: what becomes of attacks that did not come about (labels that end in " - Attempted").
-        dialect: the rules that measured the flows, where a file does not say so itself; None for what its
-            header implies.
+        dialect: the rules that measured the flows, where a file does not say so itself, or by which captures
+            are to be measured; None for what a header implies, and `improved`.
         nrows: only so many rows of each file.
         keep_duplicates: rows that equal an earlier one stay.
+        rules: label rules of all captures, instead of those beside them.
         fetching: how what is elsewhere is brought here.
     """
 
-    names: tuple[str, ...] = COMMON_NAMES
+    names: tuple[str, ...] | None = None
     attempted: Attempted = "drop"
     dialect: str | None = None
     nrows: int | None = None
     keep_duplicates: bool = False
+    rules: Path | None = None
     fetching: Fetching = field(default_factory=Fetching)
 
 
@@ -48,7 +59,7 @@ class Source:
 
     Attributes:
         name: of the file.
-        table: the flows.
+        table: the flows, labels in `extras["label"]`.
         dropped: rows that the reader left out, by reason.
     """
 
@@ -64,7 +75,8 @@ def read_training_data(locations: Sequence[str | Path], *, options: ReadOptions 
     """Read labelled flows of all locations as one set, cleaned as `training.cleaning` says.
 
     Args:
-        locations: files of flows, folders of such, or their URLs; see `training.sources.remote.fetched`.
+        locations: files of flows, captures with label rules, folders of such, or their URLs; see
+            `training.sources.remote.fetched`.
         options: what becomes of what is read.
 
     Raises:
@@ -74,19 +86,29 @@ def read_training_data(locations: Sequence[str | Path], *, options: ReadOptions 
     """
     parts = [
         labelled(
-            source.table, source.name, options.names, attempted=options.attempted, dropped=source.dropped
+            source.table,
+            source.name,
+            options.names or default_names(source.table),
+            attempted=options.attempted,
+            dropped=source.dropped,
         )
         for location in locations
         for source in sources(location, options)
     ]
     flows = joined(parts)
+    parts.clear()
     if not len(flows):
         raise ValueError(f"{', '.join(flows.sources)}: no flow has a label: training needs a column Label")
     return tidied(flows, keep_duplicates=options.keep_duplicates)
 
 
+def default_names(table: FlowTable) -> tuple[str, ...]:
+    """Return the features that models of such flows read."""
+    return FEATURES if table.feature_names == FEATURES else COMMON_NAMES
+
+
 def sources(location: str | Path, options: ReadOptions) -> Iterator[Source]:
-    """Yield the files of a location.
+    """Yield the files of a location, one after the other.
 
     Raises:
         OSError: it cannot be read.
@@ -100,22 +122,43 @@ def sources(location: str | Path, options: ReadOptions) -> Iterator[Source]:
             yield source
         return
     path = Path(location)
-    if path.is_dir():
-        files = sorted(file for file in path.rglob("*") if file.name.lower().endswith(SUFFIXES))
-        if not files:
-            raise ValueError(f"{path}: holds no file of flows ({', '.join(SUFFIXES)})")
-        for file in files:
-            yield _file(file, options)
-    else:
-        yield _file(path, options)
+    if not path.is_dir():
+        yield _source(path, options)
+        return
+    files = [file for file in sorted(path.rglob("*")) if file.is_file() and _is_read(file, options)]
+    if not files:
+        raise ValueError(f"{path}: holds no flows ({', '.join(FLOW_FILES)}) and no capture with label rules")
+    for file in files:
+        yield _source(file, options)
 
 
-def _file(path: Path, options: ReadOptions) -> Source:
-    read = read_parquet if path.suffix.lower() == ".parquet" else read_csv
-    table = read(path, dialect=options.dialect, required=options.names)
-    if options.nrows is not None:
+def _is_read(file: Path, options: ReadOptions) -> bool:
+    if is_capture(file):
+        return options.rules is not None or rules_beside(file) is not None
+    return file.name.lower().endswith(FLOW_FILES) and not is_label_file(file)
+
+
+def _source(path: Path, options: ReadOptions) -> Source:
+    dropped: Counter[str] = Counter()
+    table = _table(path, options, dropped)
+    if options.nrows is not None and len(table) > options.nrows:
         table = table.take(slice(options.nrows))
     if {"alert_id", "verdict"} <= table.extras.keys():
-        table, contradicted = latest_said(table, str(path), options.names)
-        return Source(str(path), table, Counter({CONTRADICTED: contradicted}))
-    return Source(str(path), table)
+        table, dropped[CONTRADICTED] = latest_said(table, str(path), options.names or default_names(table))
+    return Source(str(path), with_cic_times(table), dropped)
+
+
+def _table(path: Path, options: ReadOptions, dropped: Counter[str]) -> FlowTable:
+    suffix, dialect = path.suffix.lower(), options.dialect
+    if is_capture(path):
+        return labelled_capture(path, options.rules, dialect)
+    names = options.names or COMMON_NAMES
+    if suffix in PARQUET:
+        return read_parquet(path, dialect=dialect, required=names, dropped=dropped)
+    if suffix in HDF5:
+        return read_hdf5(path, dialect=dialect, required=names, dropped=dropped, nrows=options.nrows)
+    if is_kdd99(path):
+        return read_connections(path)
+    if labels := label_file(path):
+        return read_with_labels(path, labels, dropped, dialect=dialect, required=names)
+    return read_csv(path, dialect=dialect, required=names, dropped=dropped)

@@ -6,10 +6,13 @@ import numpy as np
 import pytest
 
 from flows.csv_files import write_csv
+from flows.hdf5_files import write_hdf5
+from flows.kdd99 import FEATURES
 from flows.parquet_files import write_parquet
-from flows.schema import COMMON_NAMES
-from flows.table import FlowTable
+from flows.schema import COMMON_NAMES, IMPROVED_NAMES
+from flows.table import UNKNOWN_TIME, FlowTable
 from helpers.flows import SHARED, flow_table, needs_shared
+from helpers.packets import connection, pcap, write_capture
 from training.sources.read import ReadOptions, read_training_data
 
 
@@ -41,7 +44,7 @@ def test_a_folder_is_all_files_in_it(tmp_path: Path) -> None:
     (tmp_path / "read-me.txt").write_text("no flows")
     assert sorted(read_training_data([tmp_path]).codes.tolist()) == [0, 1]
     (tmp_path / "empty").mkdir()
-    with pytest.raises(ValueError, match=r"holds no file of flows"):
+    with pytest.raises(ValueError, match=r"empty: holds no flows .* and no capture with label rules"):
         read_training_data([tmp_path / "empty"])
 
 
@@ -64,6 +67,73 @@ def test_wants_labels(tmp_path: Path) -> None:
 def test_reads_so_many_rows_of_each_file(tmp_path: Path) -> None:
     write_parquet(some(["BENIGN"] * 5, durations=[1, 2, 3, 4, 5]), tmp_path / "f.parquet")
     assert len(read_training_data([tmp_path / "f.parquet"], options=ReadOptions(nrows=2))) == 2
+
+
+def test_a_folder_s_captures_are_read_where_there_are_rules(tmp_path: Path) -> None:
+    write_capture(tmp_path / "scan.pcap", pcap(connection()))
+    write_hdf5(some(["Botnet"], durations=[2]), tmp_path / "train.h5")
+    assert read_training_data([tmp_path]).codes.tolist() == [1]
+    (tmp_path / "labels.yaml").write_text("rules: [{label: PortScan}]")
+    assert sorted(read_training_data([tmp_path]).codes.tolist()) == [1, 17]
+    (tmp_path / "labels.yaml").unlink()
+    (tmp_path / "rules.yaml").write_text("rules: [{label: PortScan - Attempted}]")
+    options = ReadOptions(rules=tmp_path / "rules.yaml", attempted="attack")
+    assert sorted(read_training_data([tmp_path], options=options).codes.tolist()) == [1, 17]
+
+
+def test_labels_in_a_file_of_their_own(tmp_path: Path) -> None:
+    write_csv(flow_table(2, names=COMMON_NAMES, dialect="cic-v4"), tmp_path / "Data.csv")
+    (tmp_path / "Label.csv").write_text("Label\n0\n9\n")
+    for location in (tmp_path, tmp_path / "Data.csv"):
+        flows = read_training_data([location])
+        assert (flows.codes.tolist(), flows.dialect) == ([0, 28], "cic-v4")
+
+
+def test_connections_have_the_features_that_their_models_read(tmp_path: Path) -> None:
+    row = ",".join(["0", "icmp", "ecr_i", "SF", "1032", *["0"] * 36])
+    (tmp_path / "corrected").write_text(f"{row},smurf.\n{row},smurf.\n{row},normal.\n")
+    flows = read_training_data([tmp_path / "corrected"])
+    assert (flows.names, flows.dialect, flows.codes.tolist()) == (FEATURES, "kdd99", [22, 0])
+    assert flows.dropped == {"duplicate": 1}
+    write_parquet(some(["BENIGN"], durations=[1]), tmp_path / "f.parquet")
+    with pytest.raises(ValueError, match="dialect improved"):
+        read_training_data([tmp_path / "corrected", tmp_path / "f.parquet"])
+
+
+def test_all_features_of_a_set_can_be_taken(tmp_path: Path) -> None:
+    write_csv(some(["Botnet"], durations=[2]), tmp_path / "f.csv")
+    flows = read_training_data([tmp_path / "f.csv"], options=ReadOptions(names=IMPROVED_NAMES))
+    assert flows.names == IMPROVED_NAMES
+
+
+@needs_shared
+@pytest.mark.parametrize(
+    ("name", "rows", "dropped", "odd", "timed"),
+    [
+        ("glf_with_ips_ddos.mondirkb", 1000, {}, (0, 0, 459), True),
+        ("glf_with_ips_portscan.mondirkb", 1000, {"duplicate": 580}, (0, 0, 21), True),
+        ("glf_with_ips_sqli.mondirkb", 21, {}, (0, 0, 0), True),
+        ("glf_with_ips_xss.mondirkb", 652, {}, (0, 0, 17), True),
+        ("head999_f1.rdube", 999, {"duplicate": 10}, (1, 0, 529), False),
+        ("head999_f2.rdube", 999, {"duplicate": 14}, (1, 0, 640), False),
+        ("head999_f3.rdube", 999, {"duplicate": 20}, (1, 0, 574), False),
+        ("head999_m1.rdube", 999, {"duplicate": 62}, (5, 0, 440), False),
+        ("head999_th1.rdube", 1006, {"duplicate": 6}, (0, 0, 627), False),
+        ("head999_tu1.rdube", 999, {"duplicate": 18}, (5, 4, 366), False),
+        ("oc2_7class_sample.starrix", 6311, {"duplicate": 1015}, (4, 0, 388), False),
+        ("webattacks_thursday_8000benign.neil-cipher", 10_180, {"duplicate": 213}, (11, 2, 4768), False),
+    ],
+)
+def test_all_pieces_of_the_original_set_load(
+    name: str, rows: int, dropped: dict[str, int], odd: tuple[int, int, int], timed: bool
+) -> None:
+    flows = read_training_data([SHARED / "data" / "cic-ids2017-original" / f"{name}.csv.xz"])
+    assert (flows.rows_read, flows.dropped, flows.dialect) == (rows, dropped, "cic-2017")
+    assert len(flows) + sum(flows.dropped.values()) == rows
+    values = flows.features
+    found = (np.isinf(values), np.isnan(values), values < 0)
+    assert tuple(int(mask.any(axis=1).sum()) for mask in found) == odd
+    assert ((flows.start_us != UNKNOWN_TIME) & (flows.pair >= 0)).all() == timed
 
 
 @needs_shared

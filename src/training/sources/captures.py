@@ -1,0 +1,69 @@
+"""Captures as training data: the meter's flows, labelled by rules that lie beside the capture."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from capture.files import read_capture
+from flows.dialects import IMPROVED
+from flows.table import FlowTable, concat_tables
+from training.sources.label_rules import LabelRules, read_label_rules
+
+SUFFIXES: Final = (".pcap", ".pcapng", ".cap")
+COMPRESSED: Final = ("", ".gz", ".zst")
+OWN_RULES: Final = ".labels.yaml"
+FOLDER_RULES: Final = "labels.yaml"
+
+
+def is_capture(path: Path) -> bool:
+    """Whether a file is called like a capture."""
+    name = path.name.lower()
+    return any(name.endswith(suffix + ending) for suffix in SUFFIXES for ending in COMPRESSED)
+
+
+def rules_beside(path: Path) -> Path | None:
+    """Return the rules of `NAME.pcap`: `NAME.labels.yaml` beside it, else the folder's `labels.yaml`."""
+    stem = next(
+        path.name[: -len(suffix + ending)]
+        for suffix in SUFFIXES
+        for ending in COMPRESSED
+        if path.name.lower().endswith(suffix + ending)
+    )
+    beside = (path.with_name(stem + OWN_RULES), path.with_name(FOLDER_RULES))
+    return next((rules for rules in beside if rules.is_file()), None)
+
+
+def labelled_capture(path: Path, rules: Path | None = None, dialect: str | None = None) -> FlowTable:
+    """Return the flows of a capture with labels.
+
+    Args:
+        path: the capture.
+        rules: label rules; those beside the capture when None.
+        dialect: whose rules measure; `improved` when None.
+
+    Raises:
+        OSError: a file cannot be read.
+        ValueError: there are no rules, or the capture holds no flow, or a file is not what its name says.
+    """
+    found = rules or rules_beside(path)
+    if found is None:
+        raise ValueError(
+            f"{path}: a capture needs label rules: {path.with_name(FOLDER_RULES)}, or a file of its own "
+            f"beside it whose name ends in {OWN_RULES}"
+        )
+    return labelled_tables(read_capture(path, dialect=dialect or IMPROVED), read_label_rules(found), path)
+
+
+def labelled_tables(tables: Iterable[FlowTable], rules: LabelRules, where: Path) -> FlowTable:
+    """Return all flows as one table, with labels.
+
+    Raises:
+        ValueError: there is no flow.
+    """
+    parts = [replace(table, extras={"label": rules.labels(table)}) for table in tables]
+    if not parts:
+        raise ValueError(f"{where}: holds no flow")
+    return concat_tables(parts)
