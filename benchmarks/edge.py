@@ -16,12 +16,12 @@ sys.path.append(sys.path.pop(0))  # alerting.py beside this file is called like 
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from inference_server.access_log import AccessLog
-from inference_server.api_keys import Role
-from inference_server.auth import KeyCheck
-from inference_server.edge import Edge
-from inference_server.http_traffic import HttpTraffic
 from inference_server.settings import load_settings
+from inference_server.web.access_log import AccessLog
+from inference_server.web.api_keys import Role
+from inference_server.web.auth import KeyCheck
+from inference_server.web.edge import Edge
+from inference_server.web.http_traffic import HttpTraffic
 
 REQUESTS = 20_000
 RUNS = 9

@@ -7,9 +7,9 @@ from pathlib import Path
 import yaml
 
 from flows.features_table import features_markdown
+from inference_server.configuration.settings_table import env_example, settings_markdown
 from inference_server.main import create_app
-from inference_server.metrics_table import metrics_markdown
-from inference_server.settings_table import env_example, settings_markdown
+from inference_server.telemetry.metrics_table import metrics_markdown
 
 ROOT = Path(__file__).parents[1]
 

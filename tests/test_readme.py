@@ -23,10 +23,10 @@ from detection.drift import ENOUGH_FLOWS, SHIFTED_PSI, DriftStatus
 from helpers.models import make_scorer
 from helpers.server import serving, wait_until
 from helpers.status import INTERFACE, make_status
-from inference_server.health import degraded_reasons, health_body
 from inference_server.live_capture import CaptureStatus
 from inference_server.main import create_app
 from inference_server.settings import Settings, load_settings
+from inference_server.telemetry.health import degraded_reasons, health_body
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 from urllib.parse import urlsplit
 
-from inference_server.publishing_settings import syslog_server
+from inference_server.configuration.publishing_settings import syslog_server
 from inference_server.settings import Settings
 from inference_server.transports import mail_sender
 

@@ -19,10 +19,10 @@ from detection.watcher import ModelWatcher
 from flows.kdd99 import CATEGORIES, FEATURES, features_of, is_connection
 from flows.table import FlowTable
 from flows.verdicts import verdict_name
-from inference_server.errors import NOT_YET
-from inference_server.request_body import Body
-from inference_server.responses import OrjsonResponse
 from inference_server.settings import Settings
+from inference_server.web.errors import NOT_YET
+from inference_server.web.request_body import Body
+from inference_server.web.responses import OrjsonResponse
 
 FOLDER: Final = "kdd99"
 """Below STATE_DIR, for the cache of this model."""

@@ -18,7 +18,7 @@ from capture.sidecar import Sidecar
 from capture.status import InterfaceStatus
 from flows.dialects import IMPROVED, PYTHON
 from flows.table import FlowTable
-from inference_server.capture_options import capture_options
+from inference_server.bodies.capture_options import capture_options
 from inference_server.container import in_container
 from inference_server.settings import Settings
 

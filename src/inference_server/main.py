@@ -10,20 +10,20 @@ from importlib.metadata import metadata
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
-from inference_server.alert_routes import router as alert_router
-from inference_server.capture_routes import router as capture_router
 from inference_server.dashboard.mount import PATH as DASHBOARD
 from inference_server.dashboard.mount import Dashboard
-from inference_server.errors import install_errors
-from inference_server.live_routes import router as live_router
-from inference_server.model_routes import router as model_router
-from inference_server.openapi_document import describe
-from inference_server.routes import router
-from inference_server.scoring_routes import ScoringRoutes
-from inference_server.scoring_routes import router as scoring_router
+from inference_server.routes.alerts import router as alert_router
+from inference_server.routes.captures import router as capture_router
+from inference_server.routes.common import router
+from inference_server.routes.live import router as live_router
+from inference_server.routes.models import router as model_router
+from inference_server.routes.scoring import ScoringRoutes
+from inference_server.routes.scoring import router as scoring_router
 from inference_server.service import Service
 from inference_server.settings import Settings, export_library_variables, load_settings
 from inference_server.supervisor import READY, STOPPING, tell_supervisor
+from inference_server.web.errors import install_errors
+from inference_server.web.openapi_document import describe
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:

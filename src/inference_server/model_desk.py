@@ -14,9 +14,9 @@ from detection.registry import CHALLENGER, CHAMPION, Registry
 from detection.scorer import Scorer
 from detection.watcher import ModelWatcher
 from flows.labels import BY_CODE
-from inference_server.health import challenger_body, utc_text
 from inference_server.model_figures import measured
-from inference_server.status import ServiceStatus
+from inference_server.telemetry.health import challenger_body, utc_text
+from inference_server.telemetry.status import ServiceStatus
 
 Alias = Literal["champion", "challenger"]
 RELOAD_SECONDS: Final = 60.0

@@ -22,9 +22,9 @@ from flows.records import FeatureError, ParsedRecords, table_from_rows
 from flows.table import FlowTable
 from flows.verdict_record import explanation_record, verdict_records
 from flows.verdicts import Verdicts
-from inference_server.arrow_bodies import ARROW, code_column, read_arrow, verdict_columns
-from inference_server.errors import NOT_YET, BusyError, ModelNotAvailableError, UnprocessableError
-from inference_server.request_body import MAX_FLOWS, Body, parse_flows
+from inference_server.bodies.arrow import ARROW, code_column, read_arrow, verdict_columns
+from inference_server.web.errors import NOT_YET, BusyError, ModelNotAvailableError, UnprocessableError
+from inference_server.web.request_body import MAX_FLOWS, Body, parse_flows
 
 P = ParamSpec("P")
 ResultT = TypeVar("ResultT")

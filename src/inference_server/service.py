@@ -18,31 +18,31 @@ from flows.dialects import IMPROVED
 from flows.table import FlowTable
 from flows.verdicts import Verdicts
 from inference_server import demo
-from inference_server.access_log import AccessLog
 from inference_server.alerts import SIDECAR, Alerts
-from inference_server.application_log import ApplicationLog
-from inference_server.auth import KeyCheck
 from inference_server.champion import configured_registry, configured_uploads, configured_watcher
 from inference_server.explaining import LatestModels
-from inference_server.health import health_body, missing_for_ready
-from inference_server.http_traffic import HttpTraffic
 from inference_server.kdd99 import Kdd99
 from inference_server.kernels import Kernels
 from inference_server.live_capture import LiveCapture, captured_dialect
-from inference_server.metrics import Metrics
-from inference_server.minute_report import MinuteReport
 from inference_server.model_desk import ModelDesk
-from inference_server.off_loop import OffLoop
 from inference_server.operating_threshold import OperatingThreshold
-from inference_server.operational_events import OperationalEvents
 from inference_server.predict import Predictor
-from inference_server.public_text import PublicText
-from inference_server.resident import resident_bytes
 from inference_server.settings import Settings
-from inference_server.status import ServiceStatus
 from inference_server.stores import configured_stores, log_limits
 from inference_server.streams.streams import Streams
+from inference_server.telemetry.application_log import ApplicationLog
+from inference_server.telemetry.health import health_body, missing_for_ready
+from inference_server.telemetry.metrics import Metrics
+from inference_server.telemetry.minute_report import MinuteReport
+from inference_server.telemetry.operational_events import OperationalEvents
+from inference_server.telemetry.resident import resident_bytes
+from inference_server.telemetry.status import ServiceStatus
 from inference_server.transports import configured_benign_streams, configured_transports
+from inference_server.web.access_log import AccessLog
+from inference_server.web.auth import KeyCheck
+from inference_server.web.http_traffic import HttpTraffic
+from inference_server.web.off_loop import OffLoop
+from inference_server.web.public_text import PublicText
 
 STOP_SECONDS: Final = 3.0
 SWITCH_SECONDS: Final = 0.0005

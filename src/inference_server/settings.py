@@ -16,11 +16,11 @@ from capture.options import LIVE_FLOWS
 from capture.rules import LiveRules
 from detection.mlflow_client import embedded_uri
 from detection.model_uri import parse_model_uri
-from inference_server.alert_settings import AlertSettings
-from inference_server.publishing_settings import PublishingSettings
-from inference_server.request_settings import RequestSettings
-from inference_server.secret_files import SecretFiles, from_files, variables_with
-from inference_server.serving_settings import SECOND_NAMES, ServingSettings
+from inference_server.configuration.alert_settings import AlertSettings
+from inference_server.configuration.publishing_settings import PublishingSettings
+from inference_server.configuration.request_settings import RequestSettings
+from inference_server.configuration.secret_files import SecretFiles, from_files, variables_with
+from inference_server.configuration.serving_settings import SECOND_NAMES, ServingSettings
 
 Names = Annotated[tuple[str, ...], NoDecode]
 Ages = Annotated[tuple[float, ...], NoDecode]

@@ -13,9 +13,10 @@ from alerting.evidence_files import EvidenceFiles
 from alerting.housekeeping import DAY_SECONDS, Store, unlink
 from alerting.rotating_file import FILES, rotated_files
 from flows.archive import SUFFIX
-from inference_server import access_log, application_log
 from inference_server.settings import Settings
+from inference_server.telemetry import application_log
 from inference_server.uploads.uploads import Uploads
+from inference_server.web import access_log
 
 MEGABYTE: Final = 1_000_000
 LOGS: Final = (

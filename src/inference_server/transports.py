@@ -16,7 +16,7 @@ from alerting.transports.sqs import SqsTransport
 from alerting.transports.syslog import SyslogTransport
 from alerting.transports.transport import Transport
 from alerting.transports.webhook import WebhookTransport
-from inference_server.publishing_settings import queue_region, syslog_server, topic_region
+from inference_server.configuration.publishing_settings import queue_region, syslog_server, topic_region
 from inference_server.settings import Settings
 
 _AMAZON: Final = (".amazonaws.com", ".amazonaws.com.cn")

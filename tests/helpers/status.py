@@ -23,12 +23,12 @@ from detection.watcher import ModelStatus
 from detection.worker_counters import WorkerCounters
 from flows.archive_writer import ArchiveContents
 from inference_server.alerts import AlertsStatus
-from inference_server.http_traffic import HttpStatus
 from inference_server.live_capture import CaptureStatus
 from inference_server.operating_threshold import ThresholdInForce
-from inference_server.status import ServiceStatus
 from inference_server.streams.status import StreamsStatus
+from inference_server.telemetry.status import ServiceStatus
 from inference_server.uploads.status import UploadsStatus
+from inference_server.web.http_traffic import HttpStatus
 
 COUNTERS = MeterCounters(
     packets=100,

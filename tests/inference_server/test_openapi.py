@@ -5,7 +5,7 @@ from pathlib import Path
 import yaml
 
 from flows.schema import COMMON_NAMES
-from inference_server.envelopes import ENVELOPES
+from inference_server.bodies.envelopes import ENVELOPES
 from inference_server.main import create_app
 
 DOCUMENT = Path(__file__).parents[2] / "openapi.yaml"

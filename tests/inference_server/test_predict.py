@@ -24,10 +24,10 @@ from helpers.extractor import extractor_environment
 from helpers.flows import flow_table, record
 from helpers.models import make_scorer, typical_flow
 from helpers.server import wait_until
-from inference_server.api_models import Predictions, Problem
-from inference_server.errors import BusyError, ModelNotAvailableError
 from inference_server.predict import EXPLAINED_FLOWS, Predictor
-from inference_server.request_body import Body
+from inference_server.routes.api_models import Predictions, Problem
+from inference_server.web.errors import BusyError, ModelNotAvailableError
+from inference_server.web.request_body import Body
 
 HULK, PORTSCAN = 5, 17
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "verdict.schema.json").read_text())

@@ -25,9 +25,9 @@ from helpers.models import typical_flow
 from helpers.outbox import ToldTransport
 from helpers.server import wait_until
 from inference_server.champion import configured_uploads
-from inference_server.resident import resident_bytes
 from inference_server.settings import load_settings
 from inference_server.stores import configured_stores, log_limits
+from inference_server.telemetry.resident import resident_bytes
 
 MEGABYTE = 1_000_000
 

@@ -6,11 +6,11 @@ from rich.console import Console
 from rich.table import Table
 
 from inference_server.cli.reading import one_line_errors
+from inference_server.configuration.settings_table import effective_settings
 from inference_server.identities import identities
 from inference_server.settings import export_library_variables, load_settings
-from inference_server.settings_table import effective_settings
-from inference_server.tls import server_context
 from inference_server.transports import check_transports
+from inference_server.web.tls import server_context
 
 
 def check_config() -> None:

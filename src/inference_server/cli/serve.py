@@ -13,8 +13,8 @@ import uvicorn
 from alerting.prediction_log import POSITIVE
 from inference_server.cli.reading import one_line_errors
 from inference_server.settings import Settings, export_library_variables, load_settings
-from inference_server.tls import server_context
 from inference_server.transports import check_transports
+from inference_server.web.tls import server_context
 
 BACKLOG: Final = 2048
 """Connections that may wait to be accepted."""

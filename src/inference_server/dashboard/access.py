@@ -12,10 +12,10 @@ from itsdangerous import BadData, URLSafeTimedSerializer
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
-from inference_server.api_keys import ApiKey, Role, parse_api_keys
-from inference_server.auth import KeyCheck
-from inference_server.errors import RequestError
 from inference_server.settings import Settings
+from inference_server.web.api_keys import ApiKey, Role, parse_api_keys
+from inference_server.web.auth import KeyCheck
+from inference_server.web.errors import RequestError
 
 COOKIE: Final = "mlids_session"
 SESSION_SECONDS: Final = 12 * 3600

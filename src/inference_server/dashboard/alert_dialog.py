@@ -12,12 +12,12 @@ from nicegui import ui
 from alerting.book.book import AlertDetail
 from alerting.book.store import Verdict
 from flows.labels import LABELS
-from inference_server.api_keys import Role
 from inference_server.dashboard import charts
 from inference_server.dashboard.components import Chart
 from inference_server.dashboard.layout import Page, html
 from inference_server.dashboard.panels import packed, rendered
-from inference_server.errors import RequestError
+from inference_server.web.api_keys import Role
+from inference_server.web.errors import RequestError
 
 ATTACKS: Final = tuple(label.name for label in LABELS if label.code)
 FEATURES_SHOWN: Final = 10

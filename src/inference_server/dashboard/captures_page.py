@@ -9,14 +9,14 @@ from nicegui import ui
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from inference_server.api_keys import Role
 from inference_server.dashboard.capture_verdicts import AttackVerdicts
 from inference_server.dashboard.components import CaptureDrop
 from inference_server.dashboard.figures import size
 from inference_server.dashboard.layout import Page, html, page
 from inference_server.dashboard.panels import rendered
 from inference_server.dashboard.transfers import CAPTURES
-from inference_server.errors import NotFoundError
+from inference_server.web.api_keys import Role
+from inference_server.web.errors import NotFoundError
 
 PATH: Final = "/captures"
 MEGABYTE: Final = 1_000_000

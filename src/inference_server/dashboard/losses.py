@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from inference_server.status import ServiceStatus, log_files
+from inference_server.telemetry.status import ServiceStatus, log_files
 
 PACKETS: Final = "packets the kernel dropped"
 SHED: Final = "flows shed before scoring"

@@ -9,11 +9,11 @@ from typing import Any, Final
 from nicegui import ui
 from starlette.requests import Request
 
-from inference_server.api_keys import Role
 from inference_server.dashboard.layout import Page, html, page
 from inference_server.dashboard.panels import rendered
 from inference_server.dashboard.snapshot import Snapshot
-from inference_server.errors import RequestError
+from inference_server.web.api_keys import Role
+from inference_server.web.errors import RequestError
 
 PATH: Final = "/model"
 PARTS: Final = ("model_stats", "drift", "judged", "challenger", "figures")

@@ -13,14 +13,14 @@ from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Re
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
-from inference_server.auth import READING
 from inference_server.dashboard.access import Access, Caller, from_this_site
 from inference_server.dashboard.login_page import login_page
 from inference_server.dashboard.poller import Poller
 from inference_server.dashboard.secret_key import signing_key
 from inference_server.dashboard.transfers import transfer
-from inference_server.responses import OrjsonResponse
 from inference_server.service import Service
+from inference_server.web.auth import READING
+from inference_server.web.responses import OrjsonResponse
 
 PATH: Final = "/dashboard"
 HERE: Final = Path(__file__).parent

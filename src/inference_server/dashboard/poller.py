@@ -19,8 +19,8 @@ from inference_server.dashboard.losses import growth, losses
 from inference_server.dashboard.panels import packed
 from inference_server.dashboard.snapshot import Snapshot, rates_between, totals_of
 from inference_server.dashboard.wanted import Wanted
-from inference_server.health import health_body
 from inference_server.service import Service
+from inference_server.telemetry.health import health_body
 
 WATCHED_SECONDS: Final = 1.0
 UNWATCHED_SECONDS: Final = 10.0

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from inference_server.status import ServiceStatus
+from inference_server.telemetry.status import ServiceStatus
 from inference_server.uploads.upload import Upload
 
 

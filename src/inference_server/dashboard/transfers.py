@@ -9,11 +9,11 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response, StreamingResponse
 
-from inference_server.api_keys import Role
 from inference_server.dashboard.access import Caller
-from inference_server.errors import ForbiddenError, NotFoundError, RequestError
-from inference_server.responses import OrjsonResponse
 from inference_server.service import Service
+from inference_server.web.api_keys import Role
+from inference_server.web.errors import ForbiddenError, NotFoundError, RequestError
+from inference_server.web.responses import OrjsonResponse
 
 CAPTURES: Final = "/send-capture"
 _ALERT: Final = re.compile(r"/take/alerts/([\w-]{1,64})/(evidence\.pcap|eve\.json)")

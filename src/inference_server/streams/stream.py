@@ -24,9 +24,9 @@ from detection.scorer import ModelUnavailableError, Scorer
 from detection.worker import ScoringWorker
 from flows.table import FlowTable
 from flows.verdicts import Verdicts
-from inference_server.errors import UnprocessableError
 from inference_server.streams.pipes import AbandonedError, Inlet, Outlet
 from inference_server.verdict_lines import verdict_lines
+from inference_server.web.errors import UnprocessableError
 
 SOURCE: Final = "stream"
 NAME: Final = "stream"

@@ -8,10 +8,10 @@ from typing import Final
 
 from capture.rules import LiveRules
 from detection.worker import ScoringWorker
-from inference_server.errors import NOT_YET, BusyError, ModelNotAvailableError
 from inference_server.settings import Settings
 from inference_server.streams.status import StreamsStatus
 from inference_server.streams.stream import CaptureStream
+from inference_server.web.errors import NOT_YET, BusyError, ModelNotAvailableError
 
 STOP_SECONDS: Final = 1.0
 

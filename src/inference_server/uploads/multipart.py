@@ -9,7 +9,7 @@ from typing import Final
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
-from inference_server.errors import UnprocessableError
+from inference_server.web.errors import UnprocessableError
 
 MEDIA_TYPE: Final = "multipart/form-data"
 MAX_HEADER_BYTES: Final = 8192

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from inference_server.errors import BodyTooLargeError, SlowBodyError, StorageFullError, UnprocessableError
+from inference_server.web.errors import BodyTooLargeError, SlowBodyError, StorageFullError, UnprocessableError
 
 WRITTEN_AT_ONCE: Final = 1 << 20
 RESERVE_BYTES: Final = 256 << 20

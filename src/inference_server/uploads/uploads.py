@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from detection.scorer import Scorer
-from inference_server.errors import NOT_YET, BusyError, ModelNotAvailableError, NotFoundError
 from inference_server.settings import Settings
 from inference_server.uploads.analysis import Job
 from inference_server.uploads.process import AnalysisProcess
@@ -23,6 +22,7 @@ from inference_server.uploads.shelf import Shelf
 from inference_server.uploads.status import UploadsStatus
 from inference_server.uploads.upload import Upload, utc_now
 from inference_server.uploads.verdict_file import follow_lines, lines_after
+from inference_server.web.errors import NOT_YET, BusyError, ModelNotAvailableError, NotFoundError
 
 MEGABYTE: Final = 1_000_000
 NAME_LENGTH: Final = 200

@@ -4,10 +4,10 @@ import pytest
 from starlette.requests import Request
 from starlette.responses import Response
 
-from inference_server.api_keys import Role
-from inference_server.auth import KeyCheck
 from inference_server.dashboard.access import COOKIE, Access, Caller, from_this_site
 from inference_server.settings import load_settings
+from inference_server.web.api_keys import Role
+from inference_server.web.auth import KeyCheck
 
 KEYS = "eve:read:look,boss:admin:sesame"
 

@@ -9,9 +9,9 @@ from helpers.status import ARCHIVE, INTERFACE, make_status
 from inference_server.dashboard.losses import losses
 from inference_server.dashboard.panels import panel
 from inference_server.dashboard.snapshot import Snapshot, totals_of
-from inference_server.health import health_body
 from inference_server.live_capture import CaptureStatus
-from inference_server.status import ServiceStatus
+from inference_server.telemetry.health import health_body
+from inference_server.telemetry.status import ServiceStatus
 
 OF_SENSOR = ("sensor_stats", "reasons", "losses", "interfaces", "queues", "transports", "stores")
 

@@ -13,10 +13,10 @@ from detection.worker import ScoringWorker
 from helpers.models import make_record, make_scorer
 from helpers.packets import connection, pcap, tcp
 from helpers.server import wait_until
-from inference_server.errors import BusyError, ModelNotAvailableError, UnprocessableError
 from inference_server.settings import load_settings
 from inference_server.streams import stream as stream_module
 from inference_server.streams.streams import Streams
+from inference_server.web.errors import BusyError, ModelNotAvailableError, UnprocessableError
 
 HEADER = pcap([])[:24]
 PYTHON = "python-cicflowmeter"

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference_server.errors import UnprocessableError
 from inference_server.uploads.multipart import first_file
+from inference_server.web.errors import UnprocessableError
 
 
 def form(**files: tuple[str | None, bytes]) -> tuple[str, bytes]:

@@ -17,17 +17,17 @@ from detection.scorer import Scorer
 from helpers.models import make_package, make_scorer
 from helpers.packets import connection, pcap
 from helpers.server import wait_until
-from inference_server.errors import (
+from inference_server.settings import Settings, load_settings
+from inference_server.uploads.receiving import RESERVE_BYTES
+from inference_server.uploads.shelf import Shelf
+from inference_server.uploads.uploads import Uploads
+from inference_server.web.errors import (
     BodyTooLargeError,
     BusyError,
     NotFoundError,
     SlowBodyError,
     StorageFullError,
 )
-from inference_server.settings import Settings, load_settings
-from inference_server.uploads.receiving import RESERVE_BYTES
-from inference_server.uploads.shelf import Shelf
-from inference_server.uploads.uploads import Uploads
 
 CAPTURE = pcap([packet for n in range(5) for packet in connection(n * 20_000, 40_000 + n)])
 REGISTRY, MODEL = "sqlite:///registry.db", "models:/ml-ids@champion"
