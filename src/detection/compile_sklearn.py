@@ -1,26 +1,40 @@
-"""A fitted scikit-learn classifier to plain arrays; offline only, serving never imports this."""
+"""A fitted scikit-learn estimator to plain arrays; offline only, serving never imports this."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
-from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier, StackingClassifier
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.ensemble import (
+    ExtraTreesClassifier,
+    HistGradientBoostingClassifier,
+    RandomForestClassifier,
+    StackingClassifier,
+)
 from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils.validation import check_is_fitted
 
+from detection import compile_layers, compile_trees
 from detection.compiled import CompiledModel
-from detection.steps import LEAF, Floats, Forest, Ints, Linear, Scale, Step
+from detection.layer_kernels import HALVING, IDENTITY, ODDS, SOFTMAX
+from detection.layers import Distance, Log
+from detection.step_checks import Floats, Ints
+from detection.steps import Step
 
 SUPPORTED: Final = (
-    "supported are StandardScaler, RandomForestClassifier, ExtraTreesClassifier, DecisionTreeClassifier, "
-    "LogisticRegression, and Pipeline and StackingClassifier of these"
+    "supported are RandomForestClassifier, ExtraTreesClassifier, DecisionTreeClassifier, "
+    "HistGradientBoostingClassifier, LogisticRegression, MLPClassifier, KNeighborsClassifier, LinearSVC "
+    "calibrated by CalibratedClassifierCV, StandardScaler, MinMaxScaler, FunctionTransformer of numpy.log1p "
+    "or numpy.float32, and Pipeline and StackingClassifier of these"
 )
-VALUE_TOLERANCE: Final = 1e-9
+_TREES: Final = (RandomForestClassifier, ExtraTreesClassifier, DecisionTreeClassifier)
 
 
 def compile_pipeline(estimator: Any) -> CompiledModel:
@@ -34,7 +48,59 @@ def compile_pipeline(estimator: Any) -> CompiledModel:
     check_is_fitted(estimator)
     builder = _Builder(int(estimator.n_features_in_), len(np.atleast_1d(estimator.classes_)))
     builder.add(type(estimator).__name__, estimator, np.arange(builder.features))
-    return CompiledModel(builder.features, tuple(builder.steps))
+    return builder.made()
+
+
+def compile_isolation(pipeline: Pipeline) -> CompiledModel:
+    """Return the steps of a fitted IsolationForest behind transformers: 1 - s and s, s its anomaly score.
+
+    Raises:
+        ValueError: its trees read parts of the features, or a transformer has no compiled form.
+    """
+    builder = _Builder(int(pipeline.n_features_in_), 2)
+    columns = builder.transform("Pipeline", pipeline.steps[:-1], np.arange(builder.features))
+    model = pipeline.steps[-1][1]
+    if any(len(read) != builder.features for read in model.estimators_features_):
+        raise ValueError("IsolationForest: must read all features in every tree; max_features must be 1.0")
+    depths = [
+        lengths + rest - 1.0
+        for lengths, rest in zip(
+            model._decision_path_lengths, model._average_path_length_per_tree, strict=True
+        )
+    ]
+    depth = builder.append(
+        compile_trees.isolation([tree.tree_ for tree in model.estimators_], depths, columns)
+    )
+    expected = _expected_depth(model.max_samples_)
+    score = builder.append(compile_layers.dense(depth, np.array([[1.0 / expected]]), np.zeros(1), HALVING))
+    return builder.of_one(score)
+
+
+def compile_autoencoder(pipeline: Pipeline, reference: float) -> CompiledModel:
+    """Return the steps of a fitted MLPRegressor that repeats what transformers give it: 1 - p and p.
+
+    Args:
+        pipeline: the transformers and the network.
+        reference: r; p = e / (e + r) of the mean squared error e.
+
+    Raises:
+        ValueError: a transformer has no compiled form.
+    """
+    builder = _Builder(int(pipeline.n_features_in_), 2)
+    scaled = builder.transform("Pipeline", pipeline.steps[:-1], np.arange(builder.features))
+    repeated = compile_layers.network("Pipeline.network", pipeline.steps[-1][1], scaled, builder.append)
+    error = builder.append(Distance(np.concatenate([scaled, repeated])))
+    p = builder.append(compile_layers.dense(error, np.array([[1.0 / reference]]), np.zeros(1), ODDS))
+    return builder.of_one(p)
+
+
+def _expected_depth(samples: int) -> float:
+    """Return the depth at which a random tree isolates one of so many rows, as scikit-learn has it."""
+    if samples <= 1:
+        raise ValueError("IsolationForest: was fitted on one row")
+    if samples == 2:
+        return 1.0
+    return float(2.0 * (np.log(samples - 1.0) + np.euler_gamma) - 2.0 * (samples - 1.0) / samples)
 
 
 class _Builder:
@@ -46,42 +112,62 @@ class _Builder:
         self.steps: list[Step] = []
         self._width = features
 
+    def made(self) -> CompiledModel:
+        return CompiledModel(self.features, tuple(self.steps))
+
+    def of_one(self, column: Ints) -> CompiledModel:
+        """Return the model that answers 1 - p and p, p being one column."""
+        self.append(compile_layers.dense(column, np.array([[-1.0, 1.0]]), np.array([1.0, 0.0]), IDENTITY))
+        return self.made()
+
+    def append(self, step: Step) -> Ints:
+        self.steps.append(step)
+        self._width += step.width()
+        return np.arange(self._width - step.width(), self._width)
+
     def add(self, name: str, estimator: Any, columns: Ints) -> Ints:
         """Append what a named part of the estimator does with some columns."""
         kind = type(estimator)
         if kind is Pipeline:
-            return self._add_pipeline(name, estimator, columns)
+            before, (last, model) = estimator.steps[:-1], estimator.steps[-1]
+            if _is_float32(before) and type(model) is HistGradientBoostingClassifier:
+                # Its trees are walked with float32 anyway.
+                columns = self.transform(name, before[:-1], columns)
+                return self._add_boosted(f"{name}.{last}", model, columns)
+            return self.add(f"{name}.{last}", model, self.transform(name, before, columns))
         if kind is StandardScaler:
-            return self._append(_scale(estimator, columns))
+            return self.append(compile_layers.scale(estimator, columns))
         if kind not in _MODELS:
             raise ValueError(f"{name}: {kind.__name__} has no compiled form; {SUPPORTED}")
         known = np.atleast_1d(np.asarray(estimator.classes_, object))
         if known.ndim != 1 or len(known) != self.classes:
             raise ValueError(f"{name}: must know the {self.classes} classes of the whole, knows {len(known)}")
-        if kind is StackingClassifier:
-            return self._add_stack(name, estimator, columns)
-        if kind is LogisticRegression:
-            return self._append(_linear(estimator, columns))
-        trees = [estimator] if kind is DecisionTreeClassifier else estimator.estimators_
-        return self._append(_forest(name, [tree.tree_ for tree in trees], columns))
+        return _MODELS[kind](self, name, estimator, columns)
 
-    def _append(self, step: Step) -> Ints:
-        self.steps.append(step)
-        self._width += step.width()
-        return np.arange(self._width - step.width(), self._width)
+    def transform(self, name: str, steps: list[tuple[str, Any]], columns: Ints) -> Ints:
+        """Append a pipeline's transformers.
 
-    def _add_pipeline(self, name: str, pipeline: Pipeline, columns: Ints) -> Ints:
-        *before, (last, model) = pipeline.steps
-        for step, transformer in before:
+        Raises:
+            ValueError: one has no compiled form.
+        """
+        for step, transformer in steps:
             if transformer is None or isinstance(transformer, str):
                 continue
-            if type(transformer) is not StandardScaler:
-                made = type(transformer).__name__
-                raise ValueError(
-                    f"{name}.{step}: {made} has no compiled form before a classifier; {SUPPORTED}"
-                )
-            columns = self.add(f"{name}.{step}", transformer, columns)
-        return self.add(f"{name}.{last}", model, columns)
+            columns = self._transform(f"{name}.{step}", transformer, columns)
+        return columns
+
+    def _transform(self, name: str, transformer: Any, columns: Ints) -> Ints:
+        kind = type(transformer)
+        if kind is StandardScaler:
+            return self.append(compile_layers.scale(transformer, columns))
+        if kind is MinMaxScaler:
+            return self.append(compile_layers.to_range(name, transformer, columns))
+        if kind is FunctionTransformer and transformer.func is np.log1p:
+            return self.append(Log(columns))
+        what = kind.__name__
+        if kind is FunctionTransformer:
+            what += f" of {getattr(transformer.func, '__name__', transformer.func)}"
+        raise ValueError(f"{name}: {what} has no compiled form before this classifier; {SUPPORTED}")
 
     def _add_stack(self, name: str, stack: Any, columns: Ints) -> Ints:
         names = [base for base, given in stack.estimators if not isinstance(given, str)]
@@ -95,92 +181,50 @@ class _Builder:
             answers.append(columns)
         return self.add(f"{name}.final_estimator", stack.final_estimator_, np.concatenate(answers))
 
+    def _add_forest(self, name: str, model: Any, columns: Ints) -> Ints:
+        trees = [model] if type(model) is DecisionTreeClassifier else model.estimators_
+        return self.append(compile_trees.forest(name, [tree.tree_ for tree in trees], columns))
 
-_MODELS: Final = (
-    *(StackingClassifier, LogisticRegression),
-    *(DecisionTreeClassifier, RandomForestClassifier, ExtraTreesClassifier),
-)
-
-
-def _scale(scaler: Any, columns: Ints) -> Scale:
-    return Scale(
-        columns,
-        np.array(scaler.mean_, np.float64) if scaler.with_mean else np.zeros(columns.size),
-        np.array(scaler.scale_, np.float64) if scaler.with_std else np.ones(columns.size),
-    )
-
-
-def _linear(model: Any, columns: Ints) -> Linear:
-    """Return weights and bias whose softmax is the regression's answer."""
-    weights, bias = model.coef_.T, np.broadcast_to(model.intercept_, len(model.coef_))
-    if len(model.classes_) == 2:
-        # One logit d against none: softmax([0, d]).
-        weights, bias = np.hstack([np.zeros_like(weights), weights]), np.append(0.0, bias)
-    return Linear(columns, np.ascontiguousarray(weights, np.float64), np.array(bias, np.float64))
-
-
-def _forest(name: str, trees: list[Any], columns: Ints) -> Forest:
-    if trees[0].n_outputs != 1:
-        raise ValueError(f"{name}: must have one output, has {trees[0].n_outputs}")
-    orders = [_preorder(tree) for tree in trees]
-    sizes = np.array([tree.node_count for tree in trees])
-    roots = (np.cumsum(sizes) - sizes).astype(np.int64)
-
-    def joined(field: str) -> NDArray[Any]:
-        return np.concatenate(
-            [getattr(tree, field)[order] for tree, order in zip(trees, orders, strict=True)]
+    def _add_boosted(self, name: str, model: Any, columns: Ints) -> Ints:
+        rounds = model._predictors
+        mean = self.append(compile_trees.boosted(name, rounds, columns))
+        weights: Floats = np.eye(mean.size) * (len(rounds) * mean.size)
+        start = np.asarray(model._baseline_prediction, np.float64).ravel()
+        return self.append(
+            compile_layers.dense(mean, *compile_layers.of_two_classes(weights, start), SOFTMAX)
         )
 
-    places = [np.argsort(order) for order in orders]
-    right = np.concatenate(
-        [
-            root + place[tree.children_right[order]]
-            for tree, order, place, root in zip(trees, orders, places, roots, strict=True)
-        ]
-    )
-    is_leaf = joined("children_left") < 0
-    values = joined("value")[:, 0, :]
-    leaves, right[is_leaf] = _distinct(values[is_leaf])
-    forest = Forest(
-        columns=columns,
-        threshold=np.where(is_leaf, 0, floor_to_float32(joined("threshold"))).astype(np.float32),
-        feature=np.where(is_leaf, LEAF, joined("feature")).astype(np.int16),
-        next=right.astype(np.int32),
-        missing_left=joined("missing_go_to_left").astype(np.bool_) & ~is_leaf,
-        weight=joined("weighted_n_node_samples").astype(np.float64),
-        roots=roots,
-        leaves=leaves,
-    )
-    forest.check()
-    if np.abs(forest.distributions() - values).max() > VALUE_TOLERANCE:
+    def _refuse_boosted(self, name: str, model: Any, columns: Ints) -> Ints:
         raise ValueError(
-            f"{name}: nodes must be the weighted means of their children; monotonic_cst has no compiled form"
+            f"{name}: HistGradientBoostingClassifier compares float64, compiled trees float32: fit it in a "
+            "Pipeline behind FunctionTransformer(numpy.float32)"
         )
-    return forest
+
+    def _add_linear(self, name: str, model: Any, columns: Ints) -> Ints:
+        return self.append(compile_layers.linear(model, columns))
+
+    def _add_network(self, name: str, model: Any, columns: Ints) -> Ints:
+        return compile_layers.network(name, model, columns, self.append)
+
+    def _add_machine(self, name: str, model: Any, columns: Ints) -> Ints:
+        return self.append(compile_layers.machine(name, model, columns))
+
+    def _add_neighbours(self, name: str, model: Any, columns: Ints) -> Ints:
+        return self.append(compile_layers.neighbours(name, model, columns))
 
 
-def _distinct(rows: Floats) -> tuple[Floats, Ints]:
-    """Return the distinct rows by first use, so that those of a tree lie together, and each row's place."""
-    _, first, place = np.unique(rows, axis=0, return_index=True, return_inverse=True)
-    order = np.argsort(first)
-    return np.ascontiguousarray(rows[first[order]], np.float64), np.argsort(order)[place.ravel()]
+_MODELS: Final[dict[Any, Callable[[_Builder, str, Any, Ints], Ints]]] = {
+    **dict.fromkeys(_TREES, _Builder._add_forest),
+    StackingClassifier: _Builder._add_stack,
+    HistGradientBoostingClassifier: _Builder._refuse_boosted,
+    LogisticRegression: _Builder._add_linear,
+    MLPClassifier: _Builder._add_network,
+    CalibratedClassifierCV: _Builder._add_machine,
+    KNeighborsClassifier: _Builder._add_neighbours,
+}
 
 
-def floor_to_float32(numbers: Floats) -> NDArray[np.float32]:
-    """Return the largest float32 not above each number."""
-    with np.errstate(over="ignore"):
-        nearest = numbers.astype(np.float32)
-        below = np.nextafter(nearest, np.float32(-np.inf))
-    return np.where(nearest > numbers, below, nearest)
-
-
-def _preorder(tree: Any) -> Ints:
-    """Return a tree's nodes in an order in which each left child stands behind its parent."""
-    left, right = tree.children_left.tolist(), tree.children_right.tolist()
-    order, waiting = [], [0]
-    while waiting:
-        at = waiting.pop()
-        order.append(at)
-        if left[at] >= 0:
-            waiting += [right[at], left[at]]
-    return np.array(order, np.int64)
+def _is_float32(steps: list[tuple[str, Any]]) -> bool:
+    if not steps or type(steps[-1][1]) is not FunctionTransformer:
+        return False
+    return bool(steps[-1][1].func is np.float32)

@@ -12,9 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detection.kernel import Program, score_rows
+from detection.layers import Neighbours
 from detection.model import check_width
 from detection.program import program_of
-from detection.steps import STEPS, Floats, Linear, Scale, Step
+from detection.step_checks import Floats
+from detection.steps import COLUMN_WISE, STEPS, Forest, Step
 
 FEATURES: Final = "features"
 
@@ -46,13 +48,8 @@ class CompiledModel:
             except ValueError as error:
                 raise ValueError(f"step {index} ({step.kind}): {error}") from None
             width += step.width()
-        if not self.steps or isinstance(self.steps[-1], Scale) or self.classes < 2:
+        if not self.steps or isinstance(self.steps[-1], COLUMN_WISE) or self.classes < 2:
             raise ValueError("steps: the last one must answer the probabilities of two classes or more")
-        for index, step in enumerate(self.steps):
-            if not isinstance(step, Scale) and step.width() != self.classes:
-                raise ValueError(
-                    f"step {index} ({step.kind}): answers {step.width()} classes, the model {self.classes}"
-                )
 
     @property
     def classes(self) -> int:
@@ -61,16 +58,21 @@ class CompiledModel:
 
     @property
     def takes_nan(self) -> bool:
-        """Whether rows may hold NaN: nothing linear reads a feature."""
+        """Whether rows may hold NaN: nothing but trees reads a feature."""
         raw, width = set(range(self.features)), self.features
         for step in self.steps:
             reads = not raw.isdisjoint(step.columns.tolist())
-            if reads and isinstance(step, Linear):
+            if reads and not isinstance(step, (*COLUMN_WISE, Forest)):
                 return False
-            if reads and isinstance(step, Scale):
+            if reads and isinstance(step, COLUMN_WISE):
                 raw.update(range(width, width + step.width()))
             width += step.width()
         return True
+
+    @property
+    def explainable(self) -> bool:
+        """Whether what a feature adds can be followed through all steps."""
+        return not any(isinstance(step, Neighbours) for step in self.steps)
 
     def probabilities(self, rows: Floats) -> Floats:
         """Return n x C class probabilities of n x F preprocessed rows.

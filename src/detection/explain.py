@@ -14,6 +14,10 @@ known of the flow, and what each feature added to it since; both add up to the c
   gradients: M. Sundararajan, A. Taly, Q. Yan, "Axiomatic Attribution for Deep Networks", ICML 2017).
   A final regression over other models' probabilities gets its terms from what moved these.
 
+- A layer of a network has inputs z(t) = z0 + t (z1 - z0) too; of an activation that takes one column by
+  itself each feature gets the share of its change that it has of z1 - z0. A squared distance is
+  integrated in the same way.
+
 So all contributions together are P(attack) minus the base. The integral is by Gauss and Legendre's rule on
 intervals that are halved until the rule gives the exact change of the probabilities; what rounding leaves
 is shared by magnitude.
@@ -31,8 +35,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detection.compiled import CompiledModel
+from detection.layer_kernels import SHARES, SOFTMAX, activated
+from detection.layers import Affine, Dense, Distance, Log
 from detection.record import ModelRecord
-from detection.steps import Floats, Forest, Ints, Linear, Scale
+from detection.step_checks import Floats, Ints
+from detection.steps import COLUMN_WISE, Forest, Linear, Scale, Step
 from flows.explanations import Contribution, Explanation
 from flows.jit import inlined, kernel
 
@@ -81,13 +88,11 @@ class Explainer:
         first = row.size
         for step, distributions in zip(self._model.steps, self._distributions, strict=True):
             answers = slice(first, first + step.width())
-            if isinstance(step, Scale):
-                work.scale(step, answers)
-            elif isinstance(step, Linear):
-                work.linear(step, answers)
-            else:
+            if isinstance(step, Forest):
                 assert distributions is not None
                 work.forest(step, distributions, self._owners[step.columns], answers)
+            else:
+                work.add(step, answers)
             first = answers.stop
         return work.base[answers], work.moved[answers].T
 
@@ -137,16 +142,61 @@ class _Work:
         np.fill_diagonal(moved, row - reference)
         return cls(value, base, moved)
 
-    def scale(self, step: Scale, answers: slice) -> None:
+    def add(self, step: Step, answers: slice) -> None:
+        """Do what a step does that is no forest."""
         read = step.columns
-        self.value[answers] = (self.value[read] - step.mean) / step.scale
-        self.base[answers] = (self.base[read] - step.mean) / step.scale
-        self.moved[answers] = self.moved[read] / step.scale[:, None]
+        match step:
+            case Scale(mean=mean, scale=scale):
+                self._stretch(answers, read, 1.0 / scale, -mean / scale)
+            case Affine(factor=factor, offset=offset):
+                self._stretch(answers, read, factor, offset)
+            case Log():
+                ends = np.log1p(self.base[read]), np.log1p(self.value[read])
+                self._along(answers, *ends, self.value[read] - self.base[read], self.moved[read].T)
+            case Distance():
+                self._distance(read, answers)
+            case Dense():
+                self._dense(step, answers)
+            case Linear():
+                self._model(answers, *through_softmax(*self._logits(read, step.weights, step.bias)))
+            case _:
+                raise TypeError(f"a {step.kind} step cannot be explained")
 
-    def linear(self, step: Linear, answers: slice) -> None:
-        start = step.bias + self.base[step.columns] @ step.weights
-        terms = self.moved[step.columns].T @ step.weights
-        self._model(answers, *through_softmax(start, terms))
+    def _stretch(self, answers: slice, read: Ints, factor: Floats, offset: Floats) -> None:
+        self.value[answers] = self.value[read] * factor + offset
+        self.base[answers] = self.base[read] * factor + offset
+        self.moved[answers] = self.moved[read] * factor[:, None]
+
+    def _along(self, answers: slice, first: Floats, last: Floats, change: Floats, terms: Floats) -> None:
+        """Share what a function of one column does, first to last, as the terms share the column's change."""
+        slope = np.divide(last - first, change, out=np.zeros_like(change), where=change != 0)
+        self._model(answers, first, terms * slope)
+
+    def _logits(self, read: Ints, weights: Floats, bias: Floats) -> tuple[Floats, Floats]:
+        return bias + self.base[read] @ weights, self.moved[read].T @ weights
+
+    def _distance(self, read: Ints, answers: slice) -> None:
+        near, far = np.split(read, 2)
+        first, last = self.base[near] - self.base[far], self.value[near] - self.value[far]
+        apart = self.moved[near] - self.moved[far]
+        # The integral of d(t) ** 2 on the way from first to last.
+        by_feature = (first + last) @ apart / near.size
+        self._model(answers, np.square(first).mean(keepdims=True), by_feature[:, None])
+
+    def _dense(self, step: Dense, answers: slice) -> None:
+        start, terms = self._logits(step.columns, step.weights, step.bias)
+        activation = step.activation.item()
+        change = terms.sum(axis=0)
+        if activation == SHARES:
+            # Shares of logistic functions are the softmax of their logarithms.
+            first, last = _log_logistic(start), _log_logistic(start + change)
+            slope = np.divide(last - first, change, out=np.zeros_like(change), where=change != 0)
+            self._model(answers, *through_softmax(first, terms * slope))
+        elif activation == SOFTMAX:
+            self._model(answers, *through_softmax(start, terms))
+        else:
+            first, last = (np.array([activated(z, activation) for z in at]) for at in (start, start + change))
+            self._along(answers, first, last, change, terms)
 
     def forest(self, step: Forest, distributions: Floats, owners: Ints, answers: slice) -> None:
         by_column = np.zeros((step.columns.size, step.width()))
@@ -183,7 +233,7 @@ def _owners(model: CompiledModel) -> Ints:
     """Return the one feature that each column is made of, or SEVERAL."""
     owners = np.arange(model.features)
     for step in model.steps:
-        own = owners[step.columns] if isinstance(step, Scale) else np.full(step.width(), SEVERAL)
+        own = owners[step.columns] if isinstance(step, COLUMN_WISE) else np.full(step.width(), SEVERAL)
         owners = np.append(owners, own)
     return owners
 
@@ -239,6 +289,10 @@ def through_softmax(start: Floats, terms: Floats) -> tuple[Floats, Floats]:
     if size.any():
         moved += np.outer(size / size.sum(), last - first - moved.sum(axis=0))
     return first, moved
+
+
+def _log_logistic(logits: Floats) -> Floats:
+    return cast(Floats, -np.logaddexp(0.0, -logits))
 
 
 def _softmax(logits: Floats) -> Floats:

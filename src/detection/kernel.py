@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
+from detection.layer_kernels import affine, dense, distance, log, neighbours, softmax
 from detection.walk import CHUNK, LANES, Floats, Ints, Nodes, add_forest, filled_up, key_groups
 from flows.jit import inlined, kernel
 
@@ -17,6 +17,11 @@ BLOCK_ROWS: Final = 512
 SCALE: Final = 0
 FOREST: Final = 1
 LINEAR: Final = 2
+AFFINE: Final = 3
+LOG: Final = 4
+DENSE: Final = 5
+DISTANCE: Final = 6
+NEIGHBOURS: Final = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +29,12 @@ class Program:
     """A model's steps as the kernel reads them; tables of classes are `filled_up`.
 
     Attributes:
-        steps: int64, K x 7; kind, first and number of `columns` it reads, first column it writes, first of
-            its `numbers`, first of its `roots`, number of its trees.
+        steps: int64, K x 10; kind, first and number of `columns` it reads, first column it writes and how
+            many, first of its `numbers` and the one after the last, first of its `roots`, number of its
+            trees, and its option: of Dense the activation, of Neighbours k, below 0 where all weigh the same.
         columns: int64; which columns the steps read.
-        numbers: float64; Scale: mean, scale. Forest: its leaves. Linear: weights, bias.
+        numbers: float64; Scale: mean, scale. Affine: factor, offset. Forest: its leaves. Linear and Dense:
+            weights, bias; those of Dense are not filled up. Neighbours: rows, classes.
         nodes: uint64; the trees, see `detection.walk`.
         roots: uint64; every tree's first node, and after each forest the one after its last.
         fresh: uint64, as many as `roots`; how many leaves the trees of the forest before this one used.
@@ -41,19 +48,6 @@ class Program:
     roots: Nodes
     fresh: Nodes
     width: int
-
-
-@inlined
-def _softmax(values: Floats) -> None:
-    largest = values[0]
-    for k in range(1, values.shape[0]):
-        largest = max(largest, values[k])
-    total = 0.0
-    for k in range(values.shape[0]):
-        values[k] = math.exp(values[k] - largest)
-        total += values[k]
-    for k in range(values.shape[0]):
-        values[k] /= total
 
 
 @inlined
@@ -82,7 +76,7 @@ def _linear(work: Floats, columns: Ints, numbers: Floats, answers: Floats, logit
             logits[first], logits[first + 1], logits[first + 2], logits[first + 3] = a, b, c, d
         for k in range(answers.shape[1]):
             answers[i, k] = logits[k]
-        _softmax(answers[i])
+        softmax(answers[i])
 
 
 @inlined
@@ -119,26 +113,35 @@ def score_rows(
     Args:
         rows: finite, or NaN where nothing linear reads them.
     """
-    classes = answers.shape[1]
     block = min(BLOCK_ROWS, rows.shape[0])
     whole = np.empty((block, width))
     narrow = np.empty((key_groups(block), LANES * _most_read(steps)), np.float32)
     keys = narrow.view(np.uint32)
-    sums = np.empty((block + 1) * filled_up(classes))
+    sums = np.empty((block + 1) * filled_up(steps[:, 4].max()))
     ends = np.zeros(LANES + 1, np.uint64)
     for first in range(0, rows.shape[0], BLOCK_ROWS):
         work = whole[: min(BLOCK_ROWS, rows.shape[0] - first)]
         _copy(rows[first : first + work.shape[0]], work)
-        answer = work[:, :classes]
+        answer = work[:, : answers.shape[1]]
         for s in range(steps.shape[0]):
-            kind, column, size, target, number, root, trees = steps[s]
-            read, given = columns[column : column + size], numbers[number:]
-            answer = work[:, target : target + classes]
+            kind, column, size, target, wide, number, end, root, trees, option = steps[s]
+            read, given = columns[column : column + size], numbers[number:end]
+            answer = work[:, target : target + wide]
             if kind == SCALE:
                 _scale(work, read, given, target)
             elif kind == LINEAR:
                 _linear(work, read, given, answer, sums)
-            else:
+            elif kind == FOREST:
                 grown, used = roots[root : root + trees + 1], fresh[root : root + trees + 1]
                 add_forest(work, read, given, nodes, grown, used, answer, sums, narrow, keys, ends)
+            elif kind == AFFINE:
+                affine(work, read, given, target)
+            elif kind == LOG:
+                log(work, read, target)
+            elif kind == DENSE:
+                dense(work, read, given, target, wide, option)
+            elif kind == DISTANCE:
+                distance(work, read, target)
+            else:
+                neighbours(work, read, given, target, wide, abs(option), option < 0)
         _copy(answer, answers[first : first + work.shape[0]])

@@ -8,11 +8,18 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from detection.kernel import FOREST, LINEAR, SCALE, Program
-from detection.steps import Floats, Forest, Linear, Scale, Step
+from detection import kernel
+from detection.kernel import Program
+from detection.layers import Affine, Dense, Distance, Log, Neighbours
+from detection.step_checks import Floats
+from detection.steps import Forest, Linear, Scale, Step
 from detection.walk import CHUNK, pack_nodes
 
-KINDS: Final = {Scale: SCALE, Forest: FOREST, Linear: LINEAR}
+KINDS: Final[dict[type[Step], int]] = {
+    **{Scale: kernel.SCALE, Affine: kernel.AFFINE, Log: kernel.LOG, Forest: kernel.FOREST},
+    **{Linear: kernel.LINEAR, Dense: kernel.DENSE, Distance: kernel.DISTANCE},
+    Neighbours: kernel.NEIGHBOURS,
+}
 
 
 def program_of(features: int, steps: Sequence[Step]) -> Program:
@@ -25,9 +32,12 @@ def program_of(features: int, steps: Sequence[Step]) -> Program:
         _starts(columns),
         [step.columns.size for step in steps],
         features + _sums([step.width() for step in steps]),
+        [step.width() for step in steps],
         _starts(numbers),
+        np.cumsum([part.size for part in numbers]),
         _sums(np.where(trees, trees + 1, 0)),
         trees,
+        [_option(step) for step in steps],
     ]
     before = _sums([forest.feature.size for forest in forests])
     roots = [
@@ -50,7 +60,23 @@ def _numbers(step: Step) -> Floats:
         return np.concatenate([step.mean, step.scale])
     if isinstance(step, Linear):
         return np.concatenate([_filled_up(step.weights), _filled_up(step.bias[None])])
-    return _filled_up(step.leaves)
+    if isinstance(step, Forest):
+        return _filled_up(step.leaves)
+    if isinstance(step, Affine):
+        return np.concatenate([step.factor, step.offset])
+    if isinstance(step, Dense):
+        return np.concatenate([step.weights.ravel(), step.bias])
+    if isinstance(step, Neighbours):
+        return np.concatenate([step.rows.ravel(), step.classes.astype(np.float64)])
+    return np.empty(0)
+
+
+def _option(step: Step) -> int:
+    if isinstance(step, Dense):
+        return int(step.activation.item())
+    if isinstance(step, Neighbours):
+        return int(-step.neighbours.item() if step.uniform.item() else step.neighbours.item())
+    return 0
 
 
 def _filled_up(rows: Floats) -> Floats:

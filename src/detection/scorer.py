@@ -146,9 +146,11 @@ class Scorer:
         return tuple(explanations)
 
     @property
-    def explains(self) -> bool:
-        """Whether the model is of a kind that can be explained."""
-        return self._explainer is not None
+    def unexplained(self) -> str | None:
+        """Why the model's verdicts have no explanation, in words that follow "the model"."""
+        if not isinstance(self._model, CompiledModel):
+            return "has no compiled form"
+        return None if self._model.explainable else "compares with stored flows"
 
     def warm_up(self) -> None:
         """Prepare what the first explanation would otherwise wait for."""
@@ -157,11 +159,12 @@ class Scorer:
 
     @cached_property
     def _explainer(self) -> Explainer | None:
-        if isinstance(self._model, CompiledModel):
+        if self.unexplained is None:
+            assert isinstance(self._model, CompiledModel)
             return Explainer(self._model, np.array(self.record.benign_medians))
         logger.warning(
-            "model %s version %s has no compiled form: its verdicts go without explanations",
-            *(self.model_name, self.model_version),
+            "model %s version %s %s: its verdicts go without explanations",
+            *(self.model_name, self.model_version, self.unexplained),
         )
         return None
 

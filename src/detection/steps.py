@@ -6,18 +6,17 @@ as the next ones. The last step's answers are the class probabilities.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from typing import Any, ClassVar, Final, TypeAlias
+from dataclasses import dataclass
+from typing import ClassVar, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from detection.layers import Affine, Dense, Distance, Log, Neighbours
+from detection.step_checks import Floats, Ints, check_finite, check_shapes
 from detection.walk import MOST_FEATURES, MOST_LEAVES, MOST_NODES
 
 LEAF: Final = -1
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +41,8 @@ class Scale:
 
     def check(self) -> None:
         """Raise ValueError when its arrays do not fit together."""
-        _check_shapes(self, columns=(self.columns.size,), mean=self.columns.shape, scale=self.columns.shape)
-        _check_finite(self, "mean", "scale")
+        check_shapes(self, columns=(self.columns.size,), mean=self.columns.shape, scale=self.columns.shape)
+        check_finite(self, "mean", "scale")
         if not self.scale.all():
             raise ValueError("scale: holds 0")
 
@@ -72,13 +71,16 @@ class Linear:
     def check(self) -> None:
         """Raise ValueError when its arrays do not fit together."""
         size, classes = self.columns.size, self.bias.size
-        _check_shapes(self, columns=(size,), weights=(size, classes), bias=(classes,))
-        _check_finite(self, "weights", "bias")
+        check_shapes(self, columns=(size,), weights=(size, classes), bias=(classes,))
+        check_finite(self, "weights", "bias")
 
 
 @dataclass(frozen=True, slots=True)
 class Forest:
-    """Appends C probabilities: the mean over T trees of the distribution in the leaf a row ends in.
+    """Appends C columns: the mean over T trees of what the leaf holds that a row ends in.
+
+    Of forests and stacks these are class distributions, of boosted trees what they add to the logits, of
+    isolation trees depths.
 
     A row goes left where float32(value) <= threshold, or, when the value is NaN, where `missing_left`
     says so. The left child is the next node. What overflows float32 counts as infinite (scikit-learn
@@ -146,7 +148,7 @@ class Forest:
             raise ValueError("leaves: must be a table")
         size = (self.feature.size,)
         per_node = dict.fromkeys(("threshold", "next", "missing_left", "weight"), size)
-        _check_shapes(
+        check_shapes(
             self,
             columns=(self.columns.size,),
             roots=(self.roots.size,),
@@ -154,7 +156,7 @@ class Forest:
             leaves=self.leaves.shape,
             **per_node,
         )
-        _check_finite(self, "weight", "leaves")
+        check_finite(self, "weight", "leaves")
         if np.isnan(self.threshold).any():
             raise ValueError("threshold: holds NaN")
         if self.columns.size > MOST_FEATURES:
@@ -177,20 +179,9 @@ class Forest:
             raise ValueError("roots: a tree begins outside of the nodes")
 
 
-Step: TypeAlias = Scale | Forest | Linear
-STEPS: Final[dict[str, type[Step]]] = {step.kind: step for step in (Scale, Forest, Linear)}
-
-
-def _check_shapes(step: Step, **shapes: tuple[int, ...]) -> None:
-    for field, dtype in zip(fields(step), step.dtypes, strict=True):
-        array: NDArray[Any] = getattr(step, field.name)
-        if array.shape != shapes[field.name] or array.dtype != np.dtype(dtype):
-            raise ValueError(
-                f"{field.name}: is {array.dtype} {array.shape}, not {np.dtype(dtype)} {shapes[field.name]}"
-            )
-
-
-def _check_finite(step: Step, *names: str) -> None:
-    for name in names:
-        if not np.isfinite(getattr(step, name)).all():
-            raise ValueError(f"{name}: holds values that are not finite")
+Step: TypeAlias = Scale | Affine | Log | Forest | Linear | Dense | Distance | Neighbours
+STEPS: Final[dict[str, type[Step]]] = {
+    step.kind: step for step in (Scale, Affine, Log, Forest, Linear, Dense, Distance, Neighbours)
+}
+COLUMN_WISE: Final = (Scale, Affine, Log)
+"""Steps each of whose answers is one column's."""

@@ -139,8 +139,8 @@ class Predictor:
             verdicts = await asyncio.to_thread(_explained, parsed.table, verdicts, scorer)
         self._sink.put(parsed.table, verdicts, SOURCE)
         warnings = (*parsed.warnings, *_dialect_warnings(scorer, parsed.table.dialect))
-        if explained and not scorer.explains:
-            warnings += ("The model has no compiled form, so that nothing explains its verdicts",)
+        if explained and scorer.unexplained is not None:
+            warnings += (f"The model {scorer.unexplained}, so that nothing explains its verdicts",)
         if explain is Explain.FEW and too_many:
             warnings += (f"Of more than {EXPLAINED_FLOWS} flows none is explained: send fewer a request",)
         return Judged(parsed.table, verdicts, warnings)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import warnings
 from functools import lru_cache
 from typing import Any
 
@@ -9,15 +10,26 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sklearn.base import clone
-from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier, StackingClassifier
-from sklearn.exceptions import NotFittedError
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.ensemble import (
+    ExtraTreesClassifier,
+    HistGradientBoostingClassifier,
+    IsolationForest,
+    RandomForestClassifier,
+    StackingClassifier,
+)
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import MinMaxScaler, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, RobustScaler, StandardScaler
+from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
-from detection.compile_sklearn import compile_pipeline, floor_to_float32
+from detection.compile_sklearn import compile_autoencoder, compile_isolation, compile_pipeline
+from detection.compile_trees import floor_to_float32
 from detection.compiled import CompiledModel
 from detection.preprocess import clean
 from detection.steps import Forest, Scale
@@ -71,6 +83,47 @@ KINDS: dict[str, Any] = {
     "stack of stacks": scaled(stack(("inner", stack(TREE, LINEAR)), FOREST)),
     "dropped base": scaled(stack(("gone", "drop"), FOREST, LINEAR)),
 }
+
+
+def logarithms(*steps: Any) -> Pipeline:
+    return make_pipeline(FunctionTransformer(np.log1p), *steps)
+
+
+def boosted(**options: Any) -> Pipeline:
+    model = HistGradientBoostingClassifier(max_iter=9, max_leaf_nodes=9, random_state=0, **options)
+    return make_pipeline(FunctionTransformer(np.float32), model)
+
+
+def machine() -> CalibratedClassifierCV:
+    return CalibratedClassifierCV(LinearSVC(dual=False), ensemble=False, cv=3)
+
+
+def network(**options: Any) -> MLPClassifier:
+    return MLPClassifier((7, 4), solver="lbfgs", max_iter=30, random_state=0, **options)
+
+
+KINDS |= {
+    "boosted": boosted(),
+    "boosted with few leaves": boosted(learning_rate=0.5, min_samples_leaf=100),
+    "scaled boosted": make_pipeline(
+        StandardScaler(), FunctionTransformer(np.float32), boosted(class_weight="balanced")[-1]
+    ),
+    "network": logarithms(StandardScaler(), network()),
+    "network of tanh": logarithms(MinMaxScaler(), network(activation="tanh")),
+    "network of logistic": scaled(network(activation="logistic")),
+    "network without activations": logarithms(network(activation="identity")),
+    "machine": logarithms(StandardScaler(), machine()),
+    "scaled machine": scaled(machine()),
+    "neighbours": logarithms(MinMaxScaler(), KNeighborsClassifier(4, weights="distance")),
+    "neighbours that weigh the same": scaled(KNeighborsClassifier(3, algorithm="ball_tree")),
+    "one neighbour": KNeighborsClassifier(1, algorithm="kd_tree"),
+    "everything": stack(
+        FOREST,
+        ("mlp", logarithms(StandardScaler(), network())),
+        ("hgb", boosted()),
+        ("svm", scaled(machine())),
+    ),
+}
 LABELS: dict[str, tuple[Any, ...]] = {
     "codes": (0, 5, 17),
     "two codes": (0, 17),
@@ -88,7 +141,9 @@ def fitted(kind: str, labels: str) -> tuple[Any, CompiledModel]:
     noise = random.random(len(numbers)) < 0.2
     numbers[noise] = random.permutation(numbers[noise])
     names = np.array(LABELS[labels])[np.searchsorted(codes, numbers)]
-    estimator = clone(KINDS[kind]).fit(rows, names)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        estimator = clone(KINDS[kind]).fit(rows, names)
     return estimator, compile_pipeline(estimator)
 
 
@@ -117,7 +172,7 @@ def rows_at_thresholds(model: CompiledModel, random: np.random.Generator, count:
         rows[np.arange(count), column] = value
     # Where only missing values go right the threshold is infinite.
     odd = (random.random(rows.shape) < 0.1) | (np.abs(rows) > np.finfo(np.float32).max)
-    rows[odd] = random.choice([0.0, -0.0, 5e-324, -1e-310, 1e-40, 1e18, -1.0], int(odd.sum()))
+    rows[odd] = random.choice([0.0, -0.0, 5e-324, -1e-310, 1e-40, 1e18, -0.5], int(odd.sum()))
     return rows
 
 
@@ -225,12 +280,25 @@ def multi_output() -> Any:
     [
         (
             scaled(GaussianNB()),
-            "Pipeline.model: GaussianNB has no compiled form; supported are StandardScaler, ",
+            "Pipeline.model: GaussianNB has no compiled form; supported are RandomForest",
         ),
         (
-            make_pipeline(MinMaxScaler(), TREE[1]),
-            "Pipeline.minmaxscaler: MinMaxScaler has no compiled form before",
+            make_pipeline(RobustScaler(), TREE[1]),
+            "Pipeline.robustscaler: RobustScaler has no compiled form before",
         ),
+        (make_pipeline(MinMaxScaler(clip=True), TREE[1]), "MinMaxScaler with clip has no compiled form"),
+        (
+            make_pipeline(FunctionTransformer(np.sqrt), TREE[1]),
+            "Pipeline.functiontransformer: FunctionTransformer of sqrt has no compiled form",
+        ),
+        (HistGradientBoostingClassifier(max_iter=2), "compares float64, compiled trees float32"),
+        (CalibratedClassifierCV(LinearSVC(), cv=3), "must be of method sigmoid and ensemble=False"),
+        (CalibratedClassifierCV(LinearSVC(), method="isotonic", ensemble=False), "must be of method sigmoid"),
+        (
+            CalibratedClassifierCV(GaussianNB(), ensemble=False),
+            "GaussianNB has no compiled form under a calibration",
+        ),
+        (KNeighborsClassifier(metric="manhattan"), "must weigh uniformly or by Euclid's distance"),
         (scaled(stack(FOREST, ("nb", GaussianNB()))), "Pipeline.model.nb: GaussianNB has no compiled form"),
         (scaled(stack(FOREST, final=GaussianNB())), "Pipeline.model.final_estimator: GaussianNB"),
         (
@@ -257,6 +325,61 @@ def test_refuses_other_classifiers() -> None:
         compile_pipeline(RandomForestClassifier())
 
 
+def benign_rows(count: int = 200, seed: int = 4) -> NDArray[np.float64]:
+    return made_up_flows(count, features=FEATURES, classes=(0, 5), seed=seed)[0]
+
+
+@pytest.mark.parametrize("samples", [2, 3, 256])
+@pytest.mark.parametrize("before", [[], [("log", FunctionTransformer(np.log1p))], [("s", StandardScaler())]])
+def test_an_isolation_forest_answers_its_anomaly_score(before: list[Any], samples: int) -> None:
+    rows, others = benign_rows(300), benign_rows(seed=8) * 7
+    forest = IsolationForest(n_estimators=20, max_samples=samples, random_state=0)
+    fitted = Pipeline([*before, ("forest", forest)]).fit(rows)
+    for each in (rows, others, np.zeros((3, FEATURES))):
+        ours, score = compile_isolation(fitted).probabilities(each), -fitted.score_samples(each)
+        assert np.abs(ours - np.column_stack([1 - score, score])).max() <= TOLERANCE
+
+
+def test_an_isolation_forest_of_parts_of_the_features_has_no_compiled_form() -> None:
+    forest = IsolationForest(n_estimators=3, max_features=0.5, random_state=0)
+    with pytest.raises(ValueError, match="max_features must be 1"):
+        compile_isolation(Pipeline([("forest", forest)]).fit(benign_rows()))
+
+
+@pytest.mark.parametrize("scaler", [StandardScaler(), MinMaxScaler()])
+@pytest.mark.parametrize("activation", ["relu", "tanh", "logistic", "identity"])
+def test_an_autoencoder_answers_its_error_as_odds(scaler: Any, activation: str) -> None:
+    rows = benign_rows()
+    before = logarithms(clone(scaler)).fit(rows)
+    scaled_rows = before.transform(rows)
+    network = MLPRegressor(
+        hidden_layer_sizes=(6, 2, 6), activation=activation, solver="lbfgs", max_iter=20, random_state=0
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        network.fit(scaled_rows, scaled_rows)
+    model = compile_autoencoder(Pipeline([*before.steps, ("network", network)]), reference=0.3)
+    others = np.vstack([benign_rows(seed=9), np.zeros((1, FEATURES)), np.full((1, FEATURES), 1e18)])
+    scaled_rows = before.transform(others)
+    error = np.square(scaled_rows - network.predict(scaled_rows)).mean(axis=1)
+    p = error / (error + 0.3)
+    assert np.abs(model.probabilities(others) - np.column_stack([1 - p, p])).max() <= TOLERANCE
+    assert not model.takes_nan
+
+
+def test_a_machine_that_knows_none_of_the_classes_gives_all_the_same() -> None:
+    estimator, model = fitted("scaled machine", "codes")
+    far = np.full((1, FEATURES), -1e18)
+    assert (estimator.predict_proba(far) == model.probabilities(far)).all()
+
+
+def test_a_stored_row_is_its_own_nearest() -> None:
+    estimator, model = fitted("neighbours", "codes")
+    rows, _ = made_up_flows(240, features=FEATURES, seed=2)
+    assert_equal_answers(estimator, model, rows)
+    assert model.probabilities(rows).max(axis=1).min() > 1 - TOLERANCE
+
+
 @lru_cache
 def real_flows() -> tuple[NDArray[np.float64], NDArray[np.str_]]:
     table = read_parquet(SHARED / "data" / "cic-ids2017-improved" / "flows.parquet")
@@ -275,6 +398,9 @@ REAL: dict[str, Any] = {
             final=LogisticRegression(tol=0.1),
         )
     ),
+    "boosted": boosted(),
+    "network": logarithms(StandardScaler(), MLPClassifier((20,), max_iter=400, tol=0.01, random_state=0)),
+    "machine": logarithms(StandardScaler(), machine()),
 }
 
 

@@ -9,10 +9,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sklearn.base import clone
-from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier, StackingClassifier
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.ensemble import (
+    ExtraTreesClassifier,
+    HistGradientBoostingClassifier,
+    RandomForestClassifier,
+    StackingClassifier,
+)
 from sklearn.linear_model import LogisticRegression
+from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, StandardScaler
+from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
 from detection.compile_sklearn import compile_pipeline
@@ -44,6 +52,11 @@ OTHERS = {
     "features too": (StandardScaler(), stack(FOREST, LINEAR, passthrough=True)),
 }
 DEEP = {
+    "boosted": (FunctionTransformer(np.float32), HistGradientBoostingClassifier(max_iter=8, random_state=0)),
+    "network": (StandardScaler(), MLPClassifier((5, 3), solver="lbfgs", max_iter=400, random_state=0)),
+    "machine": (StandardScaler(), CalibratedClassifierCV(LinearSVC(dual=False), ensemble=False, cv=3)),
+    "a scale from 0 to 1": (MinMaxScaler(), LINEAR),
+    "logarithms": (FunctionTransformer(np.log1p), LINEAR),
     "a scaled final": stack(FOREST, TREE, final=make_pipeline(StandardScaler(), LINEAR)),
     "a stack of stacks": (StandardScaler(), stack(stack(FOREST, LINEAR), TREE)),
     "a final forest": (StandardScaler(), stack(FOREST, LINEAR, final=FOREST)),

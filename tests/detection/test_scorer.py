@@ -222,7 +222,7 @@ def test_a_model_that_is_not_compiled_explains_nothing_and_says_so_once(
 
     scorer = Scorer(Other(), make_record(), model_name="ml-ids", model_version="4")
     scorer.warm_up()
-    assert not scorer.explains
+    assert scorer.unexplained == "has no compiled form"
     assert scorer.explain(typical_table([0, 5])) == scorer.explain(typical_table([5, 0])) == (None, None)
     assert [record.getMessage() for record in caplog.records] == [
         "model ml-ids version 4 has no compiled form: its verdicts go without explanations"
