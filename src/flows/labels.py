@@ -71,6 +71,9 @@ LABELS: tuple[Label, ...] = (
 ATTACK: int = 35
 """The code of an attack whose kind is not told, as binary models give it."""
 
+ATTEMPTED_SUFFIX: str = " - Attempted"
+"""Ends the labels of attacks that did not come about, as the improved CIC-IDS2017 writes it."""
+
 UNLABELLED: tuple[str, ...] = ("NeedManualLabel", "No Label", "")
 """What the tools write where nobody labelled a flow: no class, benign least of all."""
 

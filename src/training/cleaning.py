@@ -23,7 +23,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from flows.labels import UNLABELLED, find_label
+from flows.labels import ATTEMPTED_SUFFIX, UNLABELLED, find_label
 from flows.table import FlowTable
 from training.dataset import LabelledFlows
 from training.row_hash import host_pairs, repeats
@@ -32,9 +32,6 @@ Attempted = Literal["drop", "benign", "attack"]
 
 UNKNOWN: Final = -1
 """Stands for the class of a flow that nobody labelled."""
-
-SUFFIX: Final = " - Attempted"
-"""Ends the labels of attacks that did not come about, in the improved CIC-IDS2017."""
 
 NOT_LABELLED: Final = "unlabelled"
 ATTEMPTED: Final = "attempted"
@@ -65,11 +62,11 @@ def spelled_codes(table: FlowTable, where: object) -> tuple[NDArray[np.int32], N
     encoded = pc.dictionary_encode(given)
     spelled = [text.strip() for text in encoded.dictionary.to_pylist()]
     try:
-        codes = [_code(text.removesuffix(SUFFIX)) for text in spelled]
+        codes = [_code(text.removesuffix(ATTEMPTED_SUFFIX)) for text in spelled]
     except ValueError as error:
         raise ValueError(f"{where}: {error}") from None
     rows = encoded.indices.to_numpy()
-    attempted = [text.endswith(SUFFIX) for text in spelled]
+    attempted = [text.endswith(ATTEMPTED_SUFFIX) for text in spelled]
     return np.array(codes, np.int32)[rows], np.array(attempted, np.bool_)[rows]
 
 

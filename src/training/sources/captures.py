@@ -9,8 +9,8 @@ from typing import Final
 
 from capture.files import read_capture
 from flows.dialects import IMPROVED
+from flows.label_rules import LabelRules, read_label_rules
 from flows.table import FlowTable, concat_tables
-from training.sources.label_rules import LabelRules, read_label_rules
 
 SUFFIXES: Final = (".pcap", ".pcapng", ".cap")
 COMPRESSED: Final = ("", ".gz", ".zst")

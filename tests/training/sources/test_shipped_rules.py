@@ -8,19 +8,21 @@ import numpy as np
 import pytest
 
 from flows.csv_files import read_csv
-from flows.labels import find_label
+from flows.label_rules import read_label_rules
+from flows.labels import ATTEMPTED_SUFFIX, find_label
 from flows.parquet_files import read_parquet
 from helpers.flows import SHARED, needs_shared
-from training.cleaning import SUFFIX, UNKNOWN
+from training.cleaning import UNKNOWN
 from training.sources.captures import labelled_capture
-from training.sources.label_rules import read_label_rules
 
 RULES = Path(__file__).resolve().parents[3] / "data" / "label-rules"
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday")
 
 
 def codes(labels: np.ndarray) -> np.ndarray:
-    return np.array([UNKNOWN if text.endswith(SUFFIX) else find_label(text).code for text in labels])
+    return np.array(
+        [UNKNOWN if text.endswith(ATTEMPTED_SUFFIX) else find_label(text).code for text in labels]
+    )
 
 
 def test_all_days_have_rules_that_can_be_read() -> None:
@@ -68,5 +70,8 @@ def test_the_golden_capture_gets_the_published_labels(dialect: str, published: s
     assert sorted(table.src_port.tolist()) == sorted(rows.src_port.tolist())
     assert set(codes(rows.extras["label"]).tolist()) == {13}
     # It did not tell attacks from what was only attempted, either.
-    labels = [text.removesuffix(SUFFIX if published == "original" else "") for text in table.extras["label"]]
+    labels = [
+        text.removesuffix(ATTEMPTED_SUFFIX if published == "original" else "")
+        for text in table.extras["label"]
+    ]
     assert set(codes(np.array(labels)).tolist()) == {13}

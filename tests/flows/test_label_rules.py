@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flows.addresses import pack_address
+from flows.label_rules import LabelRules, read_label_rules
 from flows.table import UNKNOWN_TIME, FlowTable
 from helpers.flows import flow_table
-from training.sources.label_rules import LabelRules, read_label_rules
 
 
 def packed(*texts: str) -> np.ndarray:
@@ -30,6 +30,21 @@ def test_the_first_rule_that_matches_counts_and_the_default_is_for_the_others() 
     )
     assert found == ["DoS Hulk", "Portscan", "Benign"]
     assert labels(table, default="") == ["", "", ""]
+
+
+def test_a_rule_without_a_label_leaves_flows_of_which_nobody_can_tell() -> None:
+    table = flow_table(3, dst_port=np.array([80, 443, 22]))
+    rules = LabelRules.model_validate(
+        {
+            "rules": [
+                {"label": "", "destination_port": 80},
+                {"label": "Bot", "destination_port": [80, 443], "about": {"tool": "curl"}},
+            ]
+        }
+    )
+    assert rules.labels(table).tolist() == ["", "Bot", "Benign"]
+    assert rules.matched(table).tolist() == [0, 1, -1]
+    assert rules.rules[1].about == {"tool": "curl"}
 
 
 def test_hosts_are_addresses_or_networks_of_both_families() -> None:
@@ -93,7 +108,7 @@ def test_protocols_have_names_and_numbers() -> None:
     ("text", "said"),
     [
         ("rules: [{label: Gremlins}]", r"rules.0.label: .*unknown label 'Gremlins'"),
-        ("rules: [{label: ''}]", r"rules.0.label"),
+        ("rules: [{source: 10.0.0.1}]", r"rules.0.label: Field required"),
         ("rules: [{label: Bot, source: [10.0.0.1/8]}]", r"rules.0.source.0: .*10.0.0.1/8"),
         ("rules: [{label: Bot, protocol: carrier pigeon}]", r"rules.0.protocol"),
         ("rules: [{label: Bot, from: 2020-01-02 00:00, until: 2020-01-01 00:00}]", r"until is before from"),

@@ -14,6 +14,7 @@ rules:
     destination_port: [80]
     protocol: tcp
     needs_payload: true             # without any from the source it was only attempted
+    about: {tool: sqlmap}           # whatever else is known
 ```
 """
 
@@ -31,9 +32,8 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from flows.addresses import Network, address_range, parse_network
-from flows.labels import find_label
+from flows.labels import ATTEMPTED_SUFFIX, find_label
 from flows.table import UNKNOWN_TIME, FlowTable
-from training.cleaning import SUFFIX
 
 PROTOCOLS: Final = {"icmp": 1, "tcp": 6, "udp": 17, "icmpv6": 58, "sctp": 132}
 
@@ -41,7 +41,7 @@ PROTOCOLS: Final = {"icmp": 1, "tcp": 6, "udp": 17, "icmpv6": 58, "sctp": 132}
 def _known_label(value: object) -> str:
     text = str(value).strip()
     if text:
-        find_label(text.removesuffix(SUFFIX))
+        find_label(text.removesuffix(ATTEMPTED_SUFFIX))
     return text
 
 
@@ -62,18 +62,19 @@ class LabelRule(BaseModel):
     """One rule; what it does not say matches every flow.
 
     Attributes:
-        label: of the flows that match.
+        label: of the flows that match; "" where nobody can tell.
         begin, end: `from` and `until`: flows that began in this time, both ends included.
         source, destination: addresses or networks.
         source_port, destination_port: ports.
         protocol: an IP protocol.
         either_way: flows of the other direction match too, as far as hosts and ports go.
         needs_payload: a flow in which the source sent no payload was only attempted.
+        about: what else is known of these flows, such as the tool.
     """
 
     model_config = ConfigDict(extra="forbid")
 
-    label: LabelName = Field(min_length=1)
+    label: LabelName
     begin: datetime | None = Field(None, alias="from")
     end: datetime | None = Field(None, alias="until")
     source: Networks | None = None
@@ -83,6 +84,7 @@ class LabelRule(BaseModel):
     protocol: Annotated[int, Field(ge=0, le=255), BeforeValidator(_protocol)] | None = None
     either_way: bool = False
     needs_payload: bool = False
+    about: dict[str, str | int | float] = {}
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -123,19 +125,34 @@ class LabelRules(BaseModel):
         Raises:
             ValueError: rules ask for times, but not all flows have theirs.
         """
+        numbers, attempted = self._decided(table)
+        labels = np.array([*(rule.label for rule in self.rules), self.default], object)[numbers]
+        labels[attempted] = [
+            label.removesuffix(ATTEMPTED_SUFFIX) + ATTEMPTED_SUFFIX for label in labels[attempted]
+        ]
+        return labels
+
+    def matched(self, table: FlowTable) -> NDArray[np.int32]:
+        """Return the number of each flow's rule, -1 where none matches.
+
+        Raises:
+            ValueError: as in `labels`.
+        """
+        return self._decided(table)[0]
+
+    def _decided(self, table: FlowTable) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
         timed = any(rule.begin or rule.end for rule in self.rules)
         if timed and (table.start_us == UNKNOWN_TIME).any():
             raise ValueError("label rules by time, but flows without times")
-        labels = np.full(len(table), self.default, object)
-        undecided = np.ones(len(table), np.bool_)
-        for rule in self.rules:
+        numbers = np.full(len(table), -1, np.int32)
+        attempted = np.zeros(len(table), np.bool_)
+        for number, rule in enumerate(self.rules):
             for matches, payload in self._matches(rule, table):
-                found = undecided & matches
-                labels[found] = rule.label
+                found = (numbers == -1) & matches
+                numbers[found] = number
                 if rule.needs_payload:
-                    labels[found & (table.column(payload) == 0)] = rule.label.removesuffix(SUFFIX) + SUFFIX
-                undecided &= ~found
-        return labels
+                    attempted |= found & (table.column(payload) == 0)
+        return numbers, attempted
 
     def _matches(self, rule: LabelRule, table: FlowTable) -> list[tuple[NDArray[np.bool_], str]]:
         """Return which flows match, and which feature is the payload of the rule's source in them."""
