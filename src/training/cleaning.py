@@ -94,16 +94,8 @@ def labelled(
     Raises:
         ValueError: a label is not in the label table, or a feature is missing.
     """
-    codes, tried = spelled_codes(table, source)
-    if attempted == "benign":
-        codes = np.where(tried, np.int32(0), codes)
-    left_out = Counter(dropped or {})
-    rows_read = len(table) + left_out.total()
-    kept = codes != UNKNOWN
-    left_out[NOT_LABELLED] += int((~kept).sum())
-    if attempted == "drop":
-        kept &= ~tried
-        left_out[ATTEMPTED] += int((tried & (codes != UNKNOWN)).sum())
+    codes, kept, left_out = classed(table, source, attempted)
+    left_out.update(dropped or {})
     return LabelledFlows(
         features=_features(table, source, tuple(names), kept),
         names=tuple(names),
@@ -114,9 +106,28 @@ def labelled(
         dst_port=table.dst_port[kept],
         source=np.zeros(int(kept.sum()), np.int32),
         sources=(source,),
-        rows_read=rows_read,
-        dropped=dict(+left_out),
+        rows_read=int(kept.sum()) + left_out.total(),
+        dropped=dict(left_out),
     )
+
+
+def classed(
+    table: FlowTable, source: str, attempted: Attempted
+) -> tuple[NDArray[np.int32], NDArray[np.bool_], Counter[str]]:
+    """Return the class codes of n flows, which of them stay, and how many do not, by reason.
+
+    Raises:
+        ValueError: a label is not in the label table.
+    """
+    codes, tried = spelled_codes(table, source)
+    if attempted == "benign":
+        codes = np.where(tried, np.int32(0), codes)
+    kept = codes != UNKNOWN
+    left_out = Counter({NOT_LABELLED: int((~kept).sum())})
+    if attempted == "drop":
+        left_out[ATTEMPTED] = int((tried & kept).sum())
+        kept &= ~tried
+    return codes, kept, +left_out
 
 
 def _features(
@@ -136,13 +147,23 @@ def tidied(flows: LabelledFlows, *, keep_duplicates: bool = False) -> LabelledFl
     Ports, addresses and times are no features and do not tell rows apart. Flows that began together, or whose
     start is unknown, keep their order.
     """
-    order = np.argsort(flows.start_us, kind="stable")
-    repeated = (
-        np.zeros(len(order), np.bool_) if keep_duplicates else repeats(flows.features, flows.codes, order)
-    )
-    rows = order[~repeated]
+    rows, repeated = tidy_rows(flows.features, flows.codes, flows.start_us, keep_duplicates=keep_duplicates)
     if len(rows) == len(flows) and (rows[1:] > rows[:-1]).all():
         return flows
-    dropped = Counter(flows.dropped)
-    dropped[DUPLICATE] += int(repeated.sum())
-    return replace(flows.take(rows), rows_read=flows.rows_read, dropped=dict(+dropped))
+    dropped = +Counter({**flows.dropped, DUPLICATE: repeated})
+    return replace(flows.take(rows), rows_read=flows.rows_read, dropped=dict(dropped))
+
+
+def tidy_rows(
+    features: NDArray[np.float64],
+    codes: NDArray[np.int32],
+    start_us: NDArray[np.int64],
+    *,
+    keep_duplicates: bool = False,
+) -> tuple[NDArray[np.intp], int]:
+    """Return the indices of the rows that `tidied` keeps, in its order, and how many it does not."""
+    order = np.argsort(start_us, kind="stable")
+    if keep_duplicates:
+        return order, 0
+    repeated = repeats(features, codes, order)
+    return order[~repeated], int(repeated.sum())

@@ -17,6 +17,7 @@ COMMANDS: Final = (
     "evaluate",
     "train",
     "calibrate",
+    "data",
     "models",
     "promote",
     "rollback",

@@ -1,0 +1,48 @@
+"""`ml-ids data convert`: labelled flows of any set as one file of ours."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from inference_server.cli.data_options import (
+    Attempted,
+    Dialect,
+    KeepDuplicates,
+    Locations,
+    Rows,
+    Rules,
+    counted,
+    read_options,
+    reading,
+    training_errors,
+)
+from inference_server.cli.reading import output_format, whole_file
+
+
+def convert(
+    sources: Locations,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="the flows: .parquet, .csv (also .gz, .xz) or .h5")
+    ],
+    attempted: Attempted = "drop",
+    dialect: Dialect = None,
+    rules: Rules = None,
+    nrows: Rows = None,
+    keep_duplicates: KeepDuplicates = False,
+) -> None:
+    """Clean labelled flows, bring them into the order of time, and write them with their classes' names."""
+    with training_errors():
+        from training.clean_tables import check_format, read_clean_table, write_flows
+
+        check_format(output)
+        output_format(output, [Path(source) for source in sources], (output.suffix.lower(),))
+        options = read_options(attempted, dialect, rules, nrows, keep_duplicates)
+        with reading(sources):
+            clean = read_clean_table(sources, options=options)
+        check_format(output, clean.table.dialect)
+        with whole_file(output) as unfinished:
+            write_flows(clean.table, unfinished)
+        typer.echo(f"{output}: {counted(len(clean.table), clean.rows_read, clean.dropped)}")

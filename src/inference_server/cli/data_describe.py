@@ -1,0 +1,80 @@
+"""`ml-ids data describe`: what a set of labelled flows holds."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import numpy as np
+import orjson
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from flows.times import rfc3339
+from inference_server.cli.data_options import (
+    Attempted,
+    Dialect,
+    KeepDuplicates,
+    Locations,
+    Rows,
+    Rules,
+    counted,
+    read_options,
+    reading,
+    training_errors,
+)
+
+if TYPE_CHECKING:
+    from training.describe import Description
+
+
+def describe(
+    sources: Locations,
+    attempted: Attempted = "drop",
+    dialect: Dialect = None,
+    rules: Rules = None,
+    nrows: Rows = None,
+    keep_duplicates: KeepDuplicates = False,
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
+) -> None:
+    """Show classes, times, dialect, and what cleaning leaves out by reason."""
+    with training_errors():
+        from training.describe import describe as described
+        from training.sources.read import read_training_data
+
+        options = read_options(attempted, dialect, rules, nrows, keep_duplicates)
+        with reading(sources):
+            found = described(read_training_data(sources, options=options))
+    if as_json:
+        typer.echo(orjson.dumps(asdict(found), option=orjson.OPT_INDENT_2))
+    else:
+        _show(Console(highlight=False), found)
+
+
+def _show(console: Console, found: Description) -> None:
+    table = Table("code", "class")
+    for title in ("flows", "share"):
+        table.add_column(title, justify="right")
+    table.add_column("first, UTC")
+    table.add_column("last, UTC")
+    for each in found.classes:
+        times = (_time(each.first_us), _time(each.last_us))
+        table.add_row(str(each.code), each.name, f"{each.rows:,}", f"{each.rows / found.rows:.2%}", *times)
+    console.print(table)
+    console.print(counted(found.rows, found.rows_read, dict(found.dropped)), soft_wrap=True)
+    pairs = "hosts unknown" if found.host_pairs is None else f"{found.host_pairs:,} pairs of hosts"
+    console.print(f"dialect {found.dialect}, {found.features} features, {pairs}")
+    odd = ", ".join(f"{name} in {rows:,}" for name, rows in found.odd.items() if rows)
+    console.print(f"values that preprocessing replaces: {odd or 'none'}")
+    if len(found.sources) > 1:
+        files = Table("source")
+        files.add_column("flows", justify="right")
+        for name, rows in found.sources.items():
+            files.add_row(name, f"{rows:,}")
+        console.print(files, markup=False)
+
+
+def _time(moment_us: int | None) -> str:
+    (text,) = rfc3339(np.array([moment_us or 0], np.int64))
+    return "" if moment_us is None or text is None else text[:19].replace("T", " ")
