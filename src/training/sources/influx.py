@@ -14,13 +14,12 @@ import numpy as np
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
+import pyarrow.csv as pa_csv
 from numpy.typing import NDArray
 
 from flows.assembly import assemble, plan_columns
-from flows.columns import canonical
+from flows.kdd99 import FEATURES
 from flows.parquet_files import ParquetFlowWriter
-from flows.schema import COMMON_NAMES
 from flows.table import UNKNOWN_TIME, FlowTable
 
 SCHEMES: Final = ("influxdb", "influxdbs")
@@ -148,27 +147,29 @@ def query(location: InfluxLocation, client: httpx.Client, text: str) -> Iterator
             raise ValueError(f"{location}: the server cuts its answers: set max-row-limit = 0 in its [http]")
 
 
-def write_measurement(location: InfluxLocation, path: Path, progress: Callable[[int], None]) -> int:
-    """Write a measurement's points to a Parquet file and return how many there are.
+def write_measurement(location: InfluxLocation, folder: Path, progress: Callable[[int], None]) -> Path:
+    """Write a measurement's points to a file in a folder, and return it.
 
-    Points with the features of flows become flows, the time of a point the start of its flow; others keep
-    their columns as they are, but `time`.
+    Points with the features of flows become a Parquet file of flows, the time of a point the start of its
+    flow; points with those of KDD99 a CSV file, without the time.
 
     Args:
-        progress: told how many rows there are so far.
+        progress: told how many points there are so far.
 
     Raises:
         OSError: the server cannot be reached, has no such database, or the file cannot be written.
-        ValueError: there is no point, or they are flows of several dialects.
+        ValueError: there is no point, or they are neither, or flows of several dialects.
     """
     with location.client() as client:
         points = query(location, client, f"SELECT * FROM {selection(location)}")
         first = next((rows for rows in points if rows.values), None)
         if first is None:
             raise ValueError(f"{location}: no point is there")
-        known = {canonical(name) for name in first.columns}
-        write = _write_flows if known >= {*COMMON_NAMES} else _write_columns
-        return write(str(location), _again(first, points), path, progress)
+        connections = {*FEATURES} <= {*first.columns}
+        path = folder / f"points{'.csv' if connections else '.parquet'}"
+        write = _write_connections if connections else _write_flows
+        write(str(location), _again(first, points), path, progress)
+        return path
 
 
 def _again(first: Rows, others: Iterator[Rows]) -> Iterator[Rows]:
@@ -176,7 +177,7 @@ def _again(first: Rows, others: Iterator[Rows]) -> Iterator[Rows]:
     yield from others
 
 
-def _write_flows(where: str, points: Iterator[Rows], path: Path, progress: Callable[[int], None]) -> int:
+def _write_flows(where: str, points: Iterator[Rows], path: Path, progress: Callable[[int], None]) -> None:
     count, dialects = 0, set[str | None]()
     with ParquetFlowWriter(path) as writer:
         for rows in points:
@@ -191,7 +192,6 @@ def _write_flows(where: str, points: Iterator[Rows], path: Path, progress: Calla
             writer.write(_flows(columns, next(iter(dialects), None), where))
             count += len(rows.values)
             progress(count)
-    return count
 
 
 def _flows(columns: dict[str, pa.Array], dialect: str | None, where: str) -> FlowTable:
@@ -227,16 +227,17 @@ def _columns(rows: Rows) -> dict[str, pa.Array]:
     }
 
 
-def _write_columns(where: str, points: Iterator[Rows], path: Path, progress: Callable[[int], None]) -> int:
-    tables, count = [], 0
-    for rows in points:
-        columns = _columns(rows)
-        del columns["time"]
-        tables.append(pa.table(columns))
-        count += len(rows.values)
-        progress(count)
-    pq.write_table(pa.concat_tables(tables, promote_options="permissive"), path)
-    return count
+def _write_connections(
+    where: str, points: Iterator[Rows], path: Path, progress: Callable[[int], None]
+) -> None:
+    count = 0
+    with path.open("wb") as file:
+        for rows in points:
+            table = pa.table(_columns(rows)).drop_columns("time")
+            options = pa_csv.WriteOptions(include_header=count == 0)
+            pa_csv.write_csv(table, file, options)
+            count += len(rows.values)
+            progress(count)
 
 
 def selection(location: InfluxLocation, tags: Mapping[str, str] | None = None) -> str:

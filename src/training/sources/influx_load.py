@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from hashlib import file_digest
-from pathlib import Path
+from functools import partial
+from hashlib import sha256
+from pathlib import Path, PurePath
 from typing import Any, Final
 
 import httpx
@@ -25,6 +26,7 @@ from training.sources.influx import (
     query,
     selection,
 )
+from training.sources.read import ReadOptions, sources
 
 POINTS_AT_ONCE: Final = 5_000
 ROW: Final = "row"
@@ -50,16 +52,33 @@ class Loaded:
     left_out: int
 
 
+def load_source(
+    location: str | Path, target: InfluxLocation, options: ReadOptions, progress: Callable[[str, int], None]
+) -> Iterator[tuple[str, Loaded]]:
+    """Write every file of a location of training data, and yield its name and what was written.
+
+    Rows that readers leave out, such as repeated headers, are not written; nothing else is cleaned.
+
+    Args:
+        progress: told a file's name and how many of its points were written so far.
+
+    Raises:
+        OSError, ValueError: as `training.sources.read.sources` and `load_flows`.
+    """
+    for source in sources(location, options):
+        yield source.name, load_flows(source.table, source.name, target, partial(progress, source.name))
+
+
 def load_flows(
-    table: FlowTable, path: Path, location: InfluxLocation, progress: Callable[[int], None]
+    table: FlowTable, name: str, location: InfluxLocation, progress: Callable[[int], None]
 ) -> Loaded:
-    """Write n flows as n points; the same file written twice is there once.
+    """Write n flows as n points; the same flows written twice are there once.
 
     Fields are the features, by their canonical names, and what is known of addresses, ports, protocol,
     start and label; all numbers are floats. Tags are the dialect and the source.
 
     Args:
-        path: the file that the flows are of.
+        name: of the file that the flows are of.
         progress: told how many points were written so far.
 
     Raises:
@@ -77,28 +96,18 @@ def load_flows(
     }
     if "label" in table.extras:
         fields["label"] = pa.array([None if text is None else str(text) for text in table.extras["label"]])
-    return load(fields, table.start_us, {DIALECT: table.dialect, SOURCE: _source(path)}, location, progress)
+    return _load(
+        fields, table.start_us, {DIALECT: table.dialect, SOURCE: _source(name, table)}, location, progress
+    )
 
 
-def load_columns(
-    columns: Mapping[str, pa.Array],
-    start_us: NDArray[np.int64],
-    path: Path,
-    location: InfluxLocation,
-    progress: Callable[[int], None],
-) -> Loaded:
-    """Write n rows of any columns as n points; see `load_flows`."""
-    return load(columns, start_us, {SOURCE: _source(path)}, location, progress)
-
-
-def load(
+def _load(
     fields: Mapping[str, pa.Array],
     start_us: NDArray[np.int64],
     tags: Mapping[str, str],
     location: InfluxLocation,
     progress: Callable[[int], None],
 ) -> Loaded:
-    """Write n rows of fields; see `load_flows`."""
     n = len(start_us)
     numbered = {**fields, ROW: pa.array(np.arange(n))}
     texts = {name: _field_texts(name, values) for name, values in numbered.items()}
@@ -133,9 +142,13 @@ def distinct_times(start_us: NDArray[np.int64]) -> NDArray[np.int64]:
     return times
 
 
-def _source(path: Path) -> str:
-    with path.open("rb") as file:
-        return f"{path.name}@{file_digest(file, 'sha256').hexdigest()[:8]}"
+def _source(name: str, table: FlowTable) -> str:
+    """Return what tells a file's points from those of any other."""
+    labels = table.extras["label"].tolist() if "label" in table.extras else []
+    digest = sha256(repr(labels).encode())
+    for column in (table.features, table.start_us, table.src_addr, table.src_port, table.dst_port):
+        digest.update(np.ascontiguousarray(column).data)
+    return f"{PurePath(name).name}@{digest.hexdigest()[:12]}"
 
 
 def _known(values: NDArray[np.integer[Any]]) -> pa.Array:

@@ -7,6 +7,7 @@ import logging
 import os
 import re
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -78,8 +79,7 @@ def fetched(location: str, fetching: Fetching) -> Path:
 
     `s3://bucket/key`, `s3://bucket/folder/`, `http(s)://…` and `influxdb://host:port/database/measurement`.
     A file is fetched once, and again only when the server has another version; a download that broke off
-    goes on. `#sha256=…` at the end says what a file must be. A measurement is asked for anew each time and
-    becomes a Parquet file.
+    goes on. `#sha256=…` at the end says what a file must be. A measurement is asked for anew each time.
 
     Raises:
         OSError: it is not there, may not be read, or cannot be reached.
@@ -151,19 +151,16 @@ class _Entry:
         return self.files
 
     def measurement(self, location: InfluxLocation) -> Path:
-        self.files.mkdir(exist_ok=True)
-        path = self.files / f"{location.measurement.replace('/', '_')}.parquet"
-        unfinished = path.with_name(f".{path.name}")
-        try:
-            rows = write_measurement(
-                location, unfinished, lambda n: self.fetching.progress(str(location), n, None)
+        """Ask for all points anew; what was there stays until they are here."""
+        with tempfile.TemporaryDirectory(dir=self.folder, prefix="points-") as folder:
+            name = str(location)
+            path = write_measurement(
+                location, Path(folder), lambda points: self.fetching.progress(name, points, None)
             )
-            self._make_room(unfinished.stat().st_size)
-            logger.info("%s: %d rows", location, rows)
-            unfinished.replace(path)
-        finally:
-            unfinished.unlink(missing_ok=True)
-        return path
+            self._make_room(path.stat().st_size)
+            shutil.rmtree(self.files, ignore_errors=True)
+            self.files.mkdir()
+            return path.rename(self.files / path.name)
 
     def _place(self, name: str) -> Place:
         state = self.folder / "state"
