@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -9,11 +10,13 @@ import typer
 
 from inference_server.cli.data_options import (
     Attempted,
+    Checksum,
     Dialect,
     KeepDuplicates,
     Locations,
     Rows,
     Rules,
+    checked,
     counted,
     read_options,
     reading,
@@ -32,6 +35,7 @@ def convert(
     rules: Rules = None,
     nrows: Rows = None,
     keep_duplicates: KeepDuplicates = False,
+    sha256: Checksum = None,
 ) -> None:
     """Clean labelled flows, bring them into the order of time, and write them with their classes' names."""
     with training_errors():
@@ -40,8 +44,9 @@ def convert(
         check_format(output)
         output_format(output, [Path(source) for source in sources], (output.suffix.lower(),))
         options = read_options(attempted, dialect, rules, nrows, keep_duplicates)
-        with reading(sources):
-            clean = read_clean_table(sources, options=options)
+        sources = checked(sources, sha256)
+        with reading(sources) as fetching:
+            clean = read_clean_table(sources, options=replace(options, fetching=fetching))
         check_format(output, clean.table.dialect)
         with whole_file(output) as unfinished:
             write_flows(clean.table, unfinished)

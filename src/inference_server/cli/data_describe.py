@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
@@ -14,11 +14,13 @@ from rich.table import Table
 from flows.times import rfc3339
 from inference_server.cli.data_options import (
     Attempted,
+    Checksum,
     Dialect,
     KeepDuplicates,
     Locations,
     Rows,
     Rules,
+    checked,
     counted,
     read_options,
     reading,
@@ -36,20 +38,28 @@ def describe(
     rules: Rules = None,
     nrows: Rows = None,
     keep_duplicates: KeepDuplicates = False,
+    sha256: Checksum = None,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
 ) -> None:
-    """Show classes, times, dialect, and what cleaning leaves out by reason."""
+    """Show classes, times, dialect, what cleaning leaves out by reason, and a published set's terms."""
     with training_errors():
         from training.describe import describe as described
+        from training.sources.known_sets import known_set
         from training.sources.read import read_training_data
 
         options = read_options(attempted, dialect, rules, nrows, keep_duplicates)
-        with reading(sources):
-            found = described(read_training_data(sources, options=options))
+        sources = checked(sources, sha256)
+        with reading(sources) as fetching:
+            found = described(read_training_data(sources, options=replace(options, fetching=fetching)))
+        known = list(dict.fromkeys(each for each in map(known_set, sources) if each))
     if as_json:
-        typer.echo(orjson.dumps(asdict(found), option=orjson.OPT_INDENT_2))
+        terms = {each.name: each.facts() for each in known}
+        typer.echo(orjson.dumps(asdict(found) | {"published": terms}, option=orjson.OPT_INDENT_2))
     else:
-        _show(Console(highlight=False), found)
+        console = Console(highlight=False)
+        _show(console, found)
+        for each in known:
+            console.print(each.notice(), markup=False, soft_wrap=True)
 
 
 def _show(console: Console, found: Description) -> None:

@@ -10,16 +10,19 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from inference_server.cli.reading import errors, one_line_errors
+from inference_server.cli.remote_data import remote_data
+from inference_server.settings import load_settings
 
 if TYPE_CHECKING:
     from training.sources.read import ReadOptions
+    from training.sources.remote import Fetching
 
 Locations = Annotated[
     list[str],
     typer.Argument(
         metavar="SOURCE...",
         help="labelled flows: .csv (also .gz, .xz), .parquet, .h5, files of KDD99 and NSL-KDD, captures with "
-        "label rules, or folders of such",
+        "label rules, folders of such, or URLs: s3://, https://, influxdb://host:port/database/measurement",
     ),
 ]
 Attempted = Annotated[
@@ -35,6 +38,9 @@ Rules = Annotated[
     typer.Option(metavar="YAML", help="label rules of captures, instead of those beside them"),
 ]
 Rows = Annotated[int | None, typer.Option("--nrows", min=1, help="only so many rows of each file")]
+Checksum = Annotated[
+    str | None, typer.Option(metavar="HEX", help="what the only SOURCE, a URL, must be; as #sha256=HEX in it")
+]
 KeepDuplicates = Annotated[
     bool, typer.Option("--keep-duplicates", help="keep rows that equal an earlier one in features and class")
 ]
@@ -80,8 +86,26 @@ def counted(rows: int, rows_read: int, dropped: dict[str, int]) -> str:
     return f"{rows:,} flows of {rows_read:,} rows" + (f" (dropped: {reasons})" if reasons else "")
 
 
+def checked(locations: list[str], sha256: str | None) -> list[str]:
+    """Return the locations, the only one with a checksum when there is one.
+
+    Raises:
+        ValueError: there are several, or the only one is no URL.
+    """
+    from training.sources.remote import is_remote
+
+    if sha256 is None:
+        return locations
+    if len(locations) != 1 or not is_remote(locations[0]):
+        raise ValueError("--sha256 is for one URL: write the others' as #sha256=HEX at their ends")
+    return [f"{locations[0]}#sha256={sha256}"]
+
+
 @contextmanager
-def reading(locations: list[str]) -> Iterator[None]:
-    """Show that something is being read."""
-    with errors.status(f"reading {', '.join(locations)}"):
-        yield
+def reading(locations: list[str]) -> Iterator[Fetching]:
+    """Show that something is being read; gives how what is elsewhere is fetched."""
+    from training.sources.remote import shown
+
+    names = ", ".join(map(shown, locations))
+    with remote_data(load_settings()) as fetching, errors.status(f"reading {names}"):
+        yield fetching

@@ -27,6 +27,10 @@ class KnownSet:
     citation: str
     pattern: str
 
+    def facts(self) -> dict[str, str]:
+        """Return source, terms and citation by name."""
+        return {"source": self.source, "terms": self.terms, "citation": self.citation}
+
     def notice(self) -> str:
         """Return source, terms and citation as lines."""
         return f"{self.title}, {self.source}\n  terms: {self.terms}\n  cite: {self.citation}"
