@@ -1,6 +1,7 @@
-"""Attacks of the nine kinds that UNSW-NB15 tells apart, made up here: shapes of such traffic, none of its data.
+"""Attacks of the nine kinds that UNSW-NB15 tells apart, made up here: none of its data.
 
-Sizes, pauses and stacks vary widely and overlap with benign traffic, so that no single feature gives a kind away.
+Sizes, pauses and stacks vary widely and overlap with benign traffic, so that no single feature gives a
+kind away.
 """
 
 from __future__ import annotations
@@ -41,6 +42,10 @@ def _ended(talk: Conversation, round_trip: int) -> Conversation:
     return talk
 
 
+def _answer(talk: Conversation, size: int, round_trip: int) -> None:
+    talk.say(False, talk.rng.randbytes(size), round_trip, ack_gap=talk.rng.randrange(20, 900))
+
+
 def _request(rng: random.Random, path: str, body: int = 0) -> bytes:
     agent = rng.choice(("Mozilla/5.0", "curl/8.5.0", "python-httpx"))
     head = f"{'POST' if body else 'GET'} {path} HTTP/1.1\r\nHost: www.example.com\r\nUser-Agent: {agent}\r\n"
@@ -54,7 +59,7 @@ def analysis(rng: random.Random, start_us: int, count: int) -> Iterator[Conversa
         talk.open(round_trip)
         for page in range(rng.randrange(1, 6)):
             talk.say(True, _request(rng, f"/admin/{page}.php?id={'9' * rng.randrange(1, 300)}"), round_trip)
-            talk.say(False, rng.randbytes(rng.randrange(160, 900)), round_trip, ack_gap=rng.randrange(20, 900))
+            _answer(talk, rng.randrange(160, 900), round_trip)
         yield _ended(talk, round_trip)
 
 
@@ -65,7 +70,7 @@ def backdoor(rng: random.Random, start_us: int, count: int) -> Iterator[Conversa
         talk.open(round_trip)
         for _ in range(rng.randrange(2, 12)):
             talk.say(True, rng.randbytes(rng.randrange(4, 60)), rng.randrange(400_000, 7_000_000))
-            talk.say(False, rng.randbytes(rng.randrange(20, 2_500)), round_trip, ack_gap=rng.randrange(20, 900))
+            _answer(talk, rng.randrange(20, 2_500), round_trip)
         yield _ended(talk, round_trip)
 
 
@@ -112,7 +117,7 @@ def fuzzers(rng: random.Random, start_us: int, count: int) -> Iterator[Conversat
         talk.open(round_trip)
         for _ in range(rng.randrange(1, 5)):
             talk.say(True, rng.randbytes(rng.randrange(1, 6_000)), rng.randrange(300, 300_000))
-            talk.say(False, rng.randbytes(rng.randrange(30, 500)), round_trip, ack_gap=rng.randrange(20, 900))
+            _answer(talk, rng.randrange(30, 500), round_trip)
         yield _ended(talk, round_trip)
 
 
