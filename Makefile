@@ -11,8 +11,13 @@ STATE_DIR ?= $(CURDIR)/var
 MLFLOW_UI_PORT ?= 5000
 MLFLOW_TRACKING_URI ?= sqlite:///$(abspath $(STATE_DIR))/mlflow.db
 
+# What make train reads: the first of these that holds data, see data/README.md.
+SETS  := CIC-IDS2017 CIC-UNSW-NB15 CSE-CIC-IDS2018 sample
+KINDS := csv csv.gz csv.xz parquet h5
+DATA  ?= $(firstword $(foreach set,$(SETS),$(if $(wildcard $(KINDS:%=data/$(set)/*.%)),data/$(set))))
+
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint fmt bench verify image test-deploy audit sbom push deploy mlflow-ui docs requirements
+.PHONY: help setup run train test lint fmt bench verify image test-deploy audit sbom push deploy mlflow-ui docs requirements
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -29,6 +34,10 @@ $(STAMP): requirements.txt pyproject.toml
 
 run: setup  ## start the service, everything embedded
 	@exec $(BIN)/ml-ids serve
+
+train: setup  ## train a challenger on DATA, or on what data/README.md says; TRAIN=... adds options
+	@$(if $(filter data/sample,$(DATA)),echo 'made-up data: good for trying things only; data/README.md says where to put a real set')
+	$(BIN)/ml-ids train $(DATA:%=--data '%') $(TRAIN)
 
 test: setup  ## run the tests; PYTEST=... adds options
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(PYTEST)
