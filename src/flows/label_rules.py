@@ -84,7 +84,7 @@ class LabelRule(BaseModel):
     protocol: Annotated[int, Field(ge=0, le=255), BeforeValidator(_protocol)] | None = None
     either_way: bool = False
     needs_payload: bool = False
-    about: dict[str, str | int | float] = {}
+    about: dict[str, bool | str | int | float] = {}
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -191,6 +191,16 @@ def read_label_rules(path: Path) -> LabelRules:
         raise ValueError(f"{path}: {place + ': ' if place else ''}{first['msg']}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ValueError(f"{path}: not YAML: {str(error).splitlines()[0]}") from None
+
+
+def write_label_rules(rules: LabelRules, path: Path) -> None:
+    """Write a file that `read_label_rules` reads; what rules do not say is left out.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    said = rules.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    path.write_text(yaml.safe_dump(said, sort_keys=False, allow_unicode=True, width=110), encoding="utf-8")
 
 
 def _ends(

@@ -26,6 +26,7 @@ COMMANDS: Final = (
     "check-config",
     "setup-extractor",
     "compare-extractors",
+    "lab",
 )
 
 

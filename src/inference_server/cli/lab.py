@@ -1,0 +1,102 @@
+"""`ml-ids lab`: the testbed, labelled captures of hosts that it makes itself."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from inference_server.cli.reading import errors, one_line_errors
+
+if TYPE_CHECKING:
+    from lab.outcome import Outcome
+    from lab.output import FlowCounts
+
+NOT_HERE = "the lab is in a checkout of the project alone: git clone it, make setup, .venv/bin/ml-ids lab"
+lab = typer.Typer(
+    help="The testbed: hosts in network namespaces, real services and tools.", no_args_is_help=True
+)
+
+
+@lab.command()
+def run(
+    scenarios: Annotated[
+        list[str],
+        typer.Argument(metavar="SCENARIO...", help="names that `ml-ids lab scenarios` lists, or .yaml files"),
+    ],
+    out: Annotated[Path, typer.Option(help="the folder for captures, label rules and flows")] = Path("lab"),
+    seed: Annotated[int, typer.Option(help="of everything that is drawn")] = 1,
+    snap_length: Annotated[int, typer.Option(min=96, max=262_144, help="bytes kept of a packet")] = 262_144,
+) -> None:
+    """Run scenarios, one after the other: a capture, label rules and labelled flows of each. Needs root."""
+    with one_line_errors():
+        try:
+            from lab.output import Files, write_flows
+            from lab.run import run_scenario
+            from lab.scenario import find_scenario
+        except ModuleNotFoundError as error:
+            raise ValueError(_missing(error)) from None
+
+        found = [find_scenario(name) for name in scenarios]
+        out.mkdir(parents=True, exist_ok=True)
+        for scenario in found:
+            files = Files(out, f"{scenario.name}-{seed}")
+            with errors.status(f"{scenario.name}: {scenario.seconds:.0f} s"):
+                outcome = run_scenario(scenario, seed, files.capture, snap_length=snap_length, progress=_tell)
+            _report(outcome, write_flows(files, outcome.rules), files.flows)
+
+
+@lab.command()
+def scenarios() -> None:
+    """List the scenarios that come with the lab."""
+    with one_line_errors():
+        try:
+            from lab.scenario import own_scenarios, read_scenario
+        except ModuleNotFoundError as error:
+            raise ValueError(_missing(error)) from None
+
+        table = Table("name", "seconds", "what happens")
+        for path in own_scenarios().values():
+            scenario = read_scenario(path)
+            table.add_row(scenario.name, f"{scenario.seconds:.0f}", scenario.description)
+        Console(highlight=False).print(table)
+
+
+def _missing(error: ModuleNotFoundError) -> str:
+    own = (error.name or "").partition(".")[0] == "lab"
+    return NOT_HERE if own else f"the lab needs {error.name}: pip install 'ml-ids[sensor,lab]'"
+
+
+def _tell(text: str) -> None:
+    errors.print(f"warning: {text}", style="yellow", markup=False)
+
+
+def _report(outcome: Outcome, counts: FlowCounts, flows: Path) -> None:
+    table = Table("label", title=f"{outcome.scenario.name}, seed {outcome.seed}")
+    table.add_column("flows", justify="right")
+    for label, count in counts.labels.most_common():
+        table.add_row(label, f"{count:,}")
+    Console(highlight=False).print(table)
+    for text, found in (
+        ("flows left out", counts.left_out),
+        ("activities left out", outcome.left_out),
+        ("tools that failed", outcome.failed),
+    ):
+        if found.total():
+            typer.echo(f"{text}: {_listed(found)}")
+    if outcome.missed:
+        _tell(f"the recorder missed {outcome.missed:,} packets")
+    if outcome.cut:
+        _tell(f"stopped after {outcome.packets:,} packets, as the scenario says")
+    typer.echo(
+        f"{flows}: {counts.labels.total():,} flows of {outcome.packets:,} packets; "
+        f"activities: {_listed(outcome.done)}"
+    )
+
+
+def _listed(counts: Counter[str]) -> str:
+    return ", ".join(f"{count:,} {name}" for name, count in counts.most_common() if count)
