@@ -17,10 +17,10 @@ KINDS := csv csv.gz csv.xz parquet h5
 DATA  ?= $(firstword $(foreach set,$(SETS),$(if $(wildcard $(KINDS:%=data/$(set)/*.%)),data/$(set))))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run train test lint fmt bench verify image test-deploy audit sbom push deploy mlflow-ui docs requirements
+.PHONY: help setup run train test lint fmt bench verify image test-deploy audit sbom push deploy mlflow-ui docs train_local requirements
 
 help:  ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z_-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
 setup: $(STAMP)  ## install the pinned requirements and the project into .venv
 
@@ -89,6 +89,15 @@ mlflow-ui: setup  ## the model registry on http://127.0.0.1:5000, beside the run
 
 docs: setup  ## write the generated documents
 	$(BIN)/python scripts/write_docs.py
+
+TRAIN_PATH       ?= dataset/train.h5
+VAL_PATH         ?= dataset/val.h5
+TEST_PATH        ?= dataset/test.h5
+TRAIN_PARAM_PATH ?= models/gradient_boost/training_params.json
+
+train_local: setup  ## CatBoost on TRAIN_PATH, VAL_PATH, TEST_PATH by TRAIN_PARAM_PATH: build/models/gradient_boost
+	@$(BIN)/ml-ids train-local --train-path "$(TRAIN_PATH)" --val-path "$(VAL_PATH)" --test-path "$(TEST_PATH)" \
+	  --train-param-path "$(TRAIN_PARAM_PATH)" --output-path build/models/gradient_boost
 
 requirements: setup  ## compile requirements.txt from pyproject.toml; UPGRADE=--upgrade takes newer versions
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --all-extras --python-version 3.11 \

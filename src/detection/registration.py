@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from detection.package import CARD, RECORD
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
 
+_NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 ARTIFACT_FOLDER: Final = "package"
 DESCRIPTION_LIMIT: Final = 5000
 """Characters that MLflow's database keeps of a version's description."""
@@ -21,7 +24,14 @@ SUMMARY: Final = "ML-IDS: network flows to attack classes. Each version's descri
 
 
 def register_package(
-    client: MlflowClient, directory: Path, name: str, *, alias: str | None, artifacts: str | None = None
+    client: MlflowClient,
+    directory: Path,
+    name: str,
+    *,
+    alias: str | None,
+    artifacts: str | None = None,
+    params: Mapping[str, str] = _NOTHING,
+    tags: Mapping[str, str] = _NOTHING,
 ) -> str:
     """Register a package as the next version of a model, with an alias or without, and return the version.
 
@@ -33,6 +43,7 @@ def register_package(
         name: the registered model; made when there is none.
         alias: what the version is called, such as champion; None for nothing.
         artifacts: URI below which a new experiment keeps its files; None leaves it to the server.
+        params, tags: what the run says of how the model was made.
 
     Raises:
         OSError: the package cannot be read.
@@ -40,7 +51,8 @@ def register_package(
     """
     record = ModelRecord.from_json((directory / RECORD).read_bytes())
     card = (directory / CARD).read_text(encoding="utf-8")
-    run = _log_run(client, directory, record, card, _experiment(client, name, artifacts))
+    experiment = experiment_named(client, name, artifacts)
+    run = _log_run(client, directory, record, card, experiment, params, tags)
     if not client.search_registered_models(f"name = '{name}'"):
         client.create_registered_model(name, description=SUMMARY)
     version = client.create_model_version(
@@ -55,7 +67,8 @@ def register_package(
     return str(version.version)
 
 
-def _experiment(client: MlflowClient, name: str, artifacts: str | None) -> str:
+def experiment_named(client: MlflowClient, name: str, artifacts: str | None) -> str:
+    """Return the id of the experiment of a model's name, which is made, or restored, where there is none."""
     found = client.get_experiment_by_name(name)
     if found is None:
         return str(client.create_experiment(name, artifact_location=artifacts))
@@ -64,12 +77,22 @@ def _experiment(client: MlflowClient, name: str, artifacts: str | None) -> str:
     return str(found.experiment_id)
 
 
-def _log_run(client: MlflowClient, directory: Path, record: ModelRecord, card: str, experiment: str) -> Run:
+def _log_run(
+    client: MlflowClient,
+    directory: Path,
+    record: ModelRecord,
+    card: str,
+    experiment: str,
+    params: Mapping[str, str],
+    tags: Mapping[str, str],
+) -> Run:
     from mlflow.entities import Metric, Param
 
     now = int(time.time() * 1000)
     run = client.create_run(
-        experiment, run_name=directory.name, tags={**_tags(record), "mlflow.note.content": _shortened(card)}
+        experiment,
+        run_name=directory.name,
+        tags={**tags, **_tags(record), "mlflow.note.content": _shortened(card)},
     )
     client.log_batch(
         run.info.run_id,
@@ -78,6 +101,7 @@ def _log_run(client: MlflowClient, directory: Path, record: ModelRecord, card: s
             Param("features", str(len(record.features))),
             Param("classes", ", ".join(record.class_names)),
             Param("threshold", str(record.threshold)),
+            *(Param(key, value) for key, value in params.items()),
         ],
     )
     client.log_artifacts(run.info.run_id, str(directory), ARTIFACT_FOLDER)

@@ -21,7 +21,7 @@ from detection.mlflow_client import (
 from detection.mlflow_schema import REMEDY, is_outdated, sqlite_file
 from detection.model_uri import ModelUri, parse_model_uri
 from detection.package import MANIFEST, REGISTER_AGAIN, import_command, load_package, served_files
-from detection.registration import register_package
+from detection.registration import experiment_named, register_package
 from detection.scorer import ModelUnavailableError, Scorer
 
 if TYPE_CHECKING:
@@ -158,14 +158,26 @@ class Registry:
         except ValueError as error:
             raise ValueError(str(error).replace(str(folder), str(version))) from error
 
-    def register(self, package: Path, name: str) -> Version:
+    def register(
+        self,
+        package: Path,
+        name: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        tags: Mapping[str, str] | None = None,
+    ) -> Version:
         """Register a package that was checked as the next version of a model, without an alias.
+
+        Args:
+            package: its directory.
+            name: the registered model.
+            params, tags: what its run says of how the model was made.
 
         Raises:
             OSError: the package cannot be read, or the registry not be used.
         """
         with self.client() as client:
-            number = self._register(client, package, name, None)
+            number = self._register(client, package, name, None, params=params or {}, tags=tags or {})
             return _version(client.get_model_version(name, number))
 
     def fetch(self, uri: str, folder: Path) -> Path:
@@ -196,11 +208,24 @@ class Registry:
             except MlflowException:
                 return {}
 
-    def _register(self, client: MlflowClient, package: Path, name: str, alias: str | None) -> str:
-        artifacts = None
-        if self._uri == self._embedded:
-            artifacts = (self._state_dir.resolve() / "mlartifacts").as_uri()
-        return register_package(client, package, name, alias=alias, artifacts=artifacts)
+    def _register(
+        self,
+        client: MlflowClient,
+        package: Path,
+        name: str,
+        alias: str | None,
+        **made_of: Mapping[str, str],
+    ) -> str:
+        return register_package(client, package, name, alias=alias, artifacts=self._artifacts, **made_of)
+
+    def experiment(self, client: MlflowClient, name: str) -> str:
+        """Return the id of an experiment, which is made where there is none."""
+        return experiment_named(client, name, self._artifacts)
+
+    @property
+    def _artifacts(self) -> str | None:
+        """Where a new experiment keeps its files; None leaves it to the server."""
+        return (self._state_dir.resolve() / "mlartifacts").as_uri() if self._uri == self._embedded else None
 
     def _download(self, source: str, version: Version, folder: Path, file: str) -> None:
         from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository

@@ -55,12 +55,20 @@ class Kind:
         Raises:
             ValueError: it has no such parameter; names those it has.
         """
+        self.check(params)
+        return self.make(seed, **params)
+
+    def check(self, params: Mapping[str, Any]) -> None:
+        """Check that the kind has such parameters.
+
+        Raises:
+            ValueError: it has not; names those it has.
+        """
         known = [name for name in signature(self.make).parameters if name != "seed"]
         if unknown := [name for name in params if name not in known]:
             raise ValueError(
                 f"{self.name} has no parameter {', '.join(unknown)}; its parameters are {', '.join(known)}"
             )
-        return self.make(seed, **params)
 
     def codes(self, codes: NDArray[np.int32]) -> NDArray[np.int32]:
         """Return the classes that n flows have for this kind: a novelty detector tells no attacks apart."""
@@ -103,6 +111,9 @@ def fit(
     estimator = kind.made(seed, params)
     if kind.most_rows is not None:
         rows = evenly(codes, kind.most_rows, seed)
+        # Of equal rows one is kept: which of them is the nearer would be chance.
+        _, first = np.unique(features[rows], axis=0, return_index=True)
+        rows = rows[np.sort(first)]
         features, codes = features[rows], codes[rows]
     fit_params = {}
     if kind.weighted:

@@ -16,6 +16,7 @@ COMMANDS: Final = (
     "score",
     "evaluate",
     "train",
+    "train-local",
     "calibrate",
     "data",
     "models",

@@ -1,35 +1,64 @@
-"""`ml-ids train`: a model with the operator's own benign traffic in its training."""
+"""`ml-ids train`: from labelled flows, and the operator's own, to a challenger in the registry."""
 
 from __future__ import annotations
 
+import json
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from detection.model_uri import parse_model_uri
 from detection.promotion import promote
 from detection.registry import CHALLENGER, Registry
+from flows.kdd99 import FEATURES as KDD99
 from inference_server.champion import champion_for_commands
 from inference_server.cli.inputs import LAST_HELP, Inputs, chosen_inputs
 from inference_server.cli.reading import ReadingBar, errors
 from inference_server.cli.registry import model_name, settings_registry, told, version_of
-from inference_server.settings import Settings
 
 if TYPE_CHECKING:
+    from inference_server.settings import Settings
     from training.baseline import Baseline
-    from training.own_model import OwnModel
+    from training.dataset import LabelledFlows
+    from training.recipe import Recipe
+    from training.search import Bounds
+    from training.train import Trained
+
+FEEDBACK: Final = "feedback"
+KDD99_NAME: Final = "kdd99"
 
 
 def train(
     data: Annotated[
-        list[Path],
+        list[str],
         typer.Option(
-            metavar="FLOWS",
-            help="the base set: labelled flows, .parquet or .csv, attacks among them; may be repeated, as "
-            "for what GET /api/labels gives",
+            metavar="LOCATION",
+            help="the base set: labelled flows, attacks among them: a file (.parquet, .csv, .h5), a capture "
+            "with label rules, a folder of these, or a URL (s3, http, influxdb); may be repeated",
         ),
     ],
+    estimator: Annotated[
+        str, typer.Option(metavar="NAME", help="what is fitted; an unknown name lists all")
+    ] = "stacked",
+    param: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KEY=VALUE|FILE.json",
+            help="a parameter of the estimator, or a file of them; may be repeated",
+        ),
+    ] = None,
+    binary: Annotated[bool, typer.Option("--binary", help="all attacks are one class")] = False,
+    search: Annotated[
+        int, typer.Option(min=0, metavar="TRIALS", help="search for better parameters with so many trials")
+    ] = 0,
+    search_seconds: Annotated[
+        float, typer.Option(min=1, metavar="SECONDS", help="end the search after this time")
+    ] = 3600.0,
+    seed: Annotated[int, typer.Option(min=0, help="of all that is random")] = 42,
     baseline: Annotated[
         list[Path] | None,
         typer.Option(
@@ -39,25 +68,85 @@ def train(
         ),
     ] = None,
     last: Annotated[str | None, typer.Option(metavar="TIME", help=LAST_HELP)] = None,
+    labels: Annotated[
+        str | None,
+        typer.Option(
+            metavar="feedback|LOCATION",
+            help="labelled alerts that join the base set: this sensor's own, or what GET /api/labels gave",
+        ),
+    ] = None,
+    name: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MODEL", help="the registered model; default: that of the settings, by the data"
+        ),
+    ] = None,
 ) -> None:
-    """Train the default model on a base set and your own benign traffic; it becomes the challenger."""
+    """Train a model on a base set, and on your own traffic and labels; it becomes the challenger."""
     with settings_registry() as (settings, registry):
-        chosen = chosen_inputs(baseline, last, settings)
+        chosen = chosen_inputs(baseline, last, settings) if baseline or last else None
         try:
-            from training.own_model import train_own_model
-            from training.sources.read import read_training_data
+            from training.estimators import kind_named
+            from training.recipe import Recipe
+            from training.search import Bounds
         except ModuleNotFoundError as error:
             raise ValueError(f"training needs {error.name}: pip install 'ml-ids[sensor,training]'") from None
 
-        base = read_training_data(data)
-        found = _baseline(chosen, base.dialect)
-        champion = champion_for_commands(settings)
+        recipe = Recipe(kind_named(estimator), parameters(param or []), seed, binary)
+        recipe.kind.check(recipe.params)
+        base = _base(data, labels, settings)
+        found = None if chosen is None else _baseline(chosen, base.dialect)
+        bounds = Bounds(search, search_seconds) if search else None
         with tempfile.TemporaryDirectory(prefix="ml-ids-train-") as scratch:
             package = Path(scratch) / "package"
-            flows = len(base) + len(found.train)
-            with errors.status(f"fitting on {flows:,} flows, twice: for the figures, and for use"):
-                own = train_own_model(base, found, champion, package)
-            _register(settings, registry, package, own)
+            trained = _train(settings, base, found, recipe, bounds, package)
+            _register(settings, registry, package, trained, base, [*data, *filter(None, [labels])], name)
+
+
+def parameters(given: list[str]) -> dict[str, Any]:
+    """Return the parameters that options give: KEY=VALUE, or a file of a JSON object.
+
+    Raises:
+        OSError: a file cannot be read.
+        ValueError: one is neither.
+    """
+    found: dict[str, Any] = {}
+    for text in given:
+        key, is_pair, value = text.partition("=")
+        if is_pair:
+            found[key.strip()] = _value(value.strip())
+            continue
+        content = json.loads(Path(text).read_text(encoding="utf-8"))
+        if not isinstance(content, dict):
+            raise ValueError(f"--param {text}: must hold an object of parameters")
+        found |= content
+    return found
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text
+
+
+def _base(data: list[str], labels: str | None, settings: Settings) -> LabelledFlows:
+    from training.cleaning import tidied
+    from training.dataset import joined
+    from training.sources.feedback import feedback_flows
+    from training.sources.read import read_training_data
+
+    with errors.status("reading " + ", ".join(data)):
+        base = read_training_data(data)
+        if labels is None:
+            return base
+        more = (
+            feedback_flows(settings.alerts_file, base.dialect, base.names)
+            if labels == FEEDBACK
+            else read_training_data([labels])
+        )
+    errors.print(f"{len(more):,} labelled flows of {labels} join {len(base):,} of the base set", markup=False)
+    return tidied(joined([base, more]))
 
 
 def _baseline(inputs: Inputs, dialect: str) -> Baseline:
@@ -78,13 +167,77 @@ def _baseline(inputs: Inputs, dialect: str) -> Baseline:
     return sample.baseline()
 
 
-def _register(settings: Settings, registry: Registry, package: Path, own: OwnModel) -> None:
-    version = registry.register(package, model_name(settings))
-    before = "" if own.champion_flagged is None else f" (the model that serves: {own.champion_flagged:.3%})"
-    typer.echo(
-        f"{version}: threshold {own.record.threshold:.6f} flags {own.flagged:.3%} of the {own.held:,} latest "
-        f"flows of the baseline{before}; macro F1 {own.evaluation.macro_f1:.4f} on the base set's later flows"
+def _train(
+    settings: Settings,
+    base: LabelledFlows,
+    baseline: Baseline | None,
+    recipe: Recipe,
+    bounds: Bounds | None,
+    package: Path,
+) -> Trained:
+    from training.train import STAGES, train_model
+
+    champion = None if baseline is None else champion_for_commands(settings)
+    columns = (SpinnerColumn(), BarColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=errors) as progress:
+        return train_model(
+            base,
+            package,
+            recipe=recipe,
+            baseline=baseline,
+            champion=champion,
+            bounds=bounds,
+            stage=_stages(progress, STAGES + (bounds is not None)),
+        )
+
+
+def _stages(progress: Progress, count: int) -> Callable[[str], None]:
+    """Return what moves a bar on when a stage begins."""
+    task = progress.add_task("", total=count, completed=-1)
+
+    def begin(text: str) -> None:
+        progress.console.print(text, markup=False)
+        progress.update(task, advance=1, description=text)
+
+    return begin
+
+
+def _register(
+    settings: Settings,
+    registry: Registry,
+    package: Path,
+    trained: Trained,
+    base: LabelledFlows,
+    locations: list[str],
+    name: str | None,
+) -> None:
+    from training.tracking import origin_of, recipe_params
+
+    origin = origin_of([base], locations, recipe_params(trained.recipe))
+    version = registry.register(
+        package, name or _model_name(settings, base), params=origin.params, tags=origin.tags
     )
+    typer.echo(f"{version}: {_found(trained)}")
     wanted = version_of(f"{version.name}/{version.number}", settings)
     typer.echo(told(promote(registry, wanted, alias=CHALLENGER), CHALLENGER, settings.model_poll_seconds))
-    typer.echo(f"it is scored beside the champion; to let it serve: ml-ids promote {version.number}")
+    typer.echo(f"to let it serve: ml-ids promote {version.name}/{version.number}")
+
+
+def _found(trained: Trained) -> str:
+    whose = "benign flows held out"
+    if "baseline/benign flagged" in trained.record.figures:
+        whose = "latest flows of the baseline"
+    before = ""
+    if trained.champion_flagged is not None:
+        before = f" (the model that serves: {trained.champion_flagged:.3%})"
+    return (
+        f"threshold {trained.record.threshold:.6f} flags {trained.flagged:.3%} of the {trained.held:,} "
+        f"{whose}{before}; macro F1 {trained.evaluation.macro_f1:.4f} on the {trained.split} of the base set"
+    )
+
+
+def _model_name(settings: Settings, base: LabelledFlows) -> str:
+    """Return the model that such flows are for: the sensor's, or that of KDD99 clients."""
+    if base.names != KDD99:
+        return model_name(settings)
+    return parse_model_uri(settings.kdd_model_name).name if settings.kdd_model_name else KDD99_NAME

@@ -84,8 +84,11 @@ def test_own_traffic_makes_a_challenger_that_knows_it(state: Path, base: Path, t
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((), "name captures or flows, or say --last 24h"),
         (("--baseline", "nothing.pcap"), "nothing.pcap"),
+        (("--estimator", "boost"), "no estimator boost; there are stacked, random-forest"),
+        (("--param", "tres=3"), "stacked has no parameter tres; its parameters are trees, depth"),
+        (("--param", "nothing.json"), "nothing.json: No such file"),
+        (("--labels", "feedback"), "alerts.db: no"),
     ],
 )
 def test_what_cannot_be_done_is_one_line(base: Path, arguments: tuple[str, ...], message: str) -> None:
@@ -107,3 +110,45 @@ def test_flows_of_another_dialect_are_no_baseline(base: Path, tmp_path: Path) ->
     assert result.exit_code == 1
     assert "200 flows of another dialect left out: the base set is of improved" in result.stderr
     assert "the baseline has 0 flows that a model can judge" in result.stderr
+
+
+def test_any_estimator_becomes_a_challenger_without_own_traffic(
+    state: Path, base: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "params.json").write_text('{"leaf": 2, "depth": 4}')
+    result = run(
+        *("--data", base, "--estimator", "decision-tree", "--param", tmp_path / "params.json"),
+        *("--param", "depth=6", "--binary", "--seed", 7, "--name", "another"),
+    )
+    assert result.exit_code == 0, result.output
+    assert "models:/another/1: threshold" in result.stdout
+    assert "benign flows held out" in result.stdout
+    registry = Registry(tracking_uri=None, state_dir=state, register_starter=False)
+    found = registry.alias("another", "challenger")
+    assert found
+    assert registry.load(found, tmp_path).record.class_names == ("Benign", "Attack")
+    with registry.client() as client:
+        [logged] = client.search_runs([client.get_experiment_by_name("another").experiment_id])
+    assert (
+        logged.data.params.items()
+        >= {
+            **{"estimator": "decision-tree", "seed": "7", "binary": "true", "param/depth": "6"},
+            **{"param/leaf": "2", "data": str(base), "flows": "300"},
+        }.items()
+    )
+    assert len(logged.data.tags["data_sha256"]) == 64
+    assert logged.data.tags["git_commit"]
+    assert logged.data.tags["version/scikit-learn"]
+    assert logged.data.metrics["time-ordered split/macro f1"] > 0.9
+
+
+def test_a_search_ends_in_time_and_its_parameters_are_the_models(base: Path) -> None:
+    result = run(
+        *("--data", base, "--estimator", "decision-tree", "--search", 3, "--search-seconds", 60),
+        *("--param", "depth=1", "--name", "searched"),
+    )
+    assert result.exit_code == 0, result.output
+    assert "searching for parameters, at most 3 trials and 60 s" in result.stderr
+    [quality] = re.findall(r"macro F1 ([\d.]+)", result.stdout)
+    # A tree of one split cannot tell three classes apart.
+    assert float(quality) > 0.8
