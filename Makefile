@@ -7,6 +7,8 @@ STAMP  := $(VENV)/.setup-complete
 AUDIT  := var/tools/audit
 IMAGE  ?= ml-ids
 
+OUTPUT_PATH ?= dataset
+
 STATE_DIR ?= $(CURDIR)/var
 MLFLOW_UI_PORT ?= 5000
 MLFLOW_TRACKING_URI ?= sqlite:///$(abspath $(STATE_DIR))/mlflow.db
@@ -17,7 +19,7 @@ KINDS := csv csv.gz csv.xz parquet h5
 DATA  ?= $(firstword $(foreach set,$(SETS),$(if $(wildcard $(KINDS:%=data/$(set)/*.%)),data/$(set))))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run train test lint fmt bench verify image test-deploy audit sbom push deploy mlflow-ui docs train_local requirements
+.PHONY: help setup run train test lint fmt bench verify image test-deploy audit sbom push deploy mlflow-ui docs split_dataset train_local requirements
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z_-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -89,6 +91,10 @@ mlflow-ui: setup  ## the model registry on http://127.0.0.1:5000, beside the run
 
 docs: setup  ## write the generated documents
 	$(BIN)/python scripts/write_docs.py
+
+split_dataset: setup  ## DATASET_PATH in OUTPUT_PATH/train.h5, val.h5 and test.h5, 80, 10 and 10 %
+	@$(BIN)/ml-ids data split --dataset-path "$(or $(DATASET_PATH),$(error name the data: make $@ DATASET_PATH=FOLDER))" \
+	  --output-path "$(OUTPUT_PATH)" --val-size 0.1 --test-size 0.1 --random-seed 42
 
 TRAIN_PATH       ?= dataset/train.h5
 VAL_PATH         ?= dataset/val.h5

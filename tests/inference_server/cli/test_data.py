@@ -4,14 +4,22 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from click.testing import Result
 from typer.testing import CliRunner
 
+from clients.rest_client.dataset import is_attack, read_dataset
 from flows.csv_files import write_csv
 from flows.parquet_files import read_parquet
+from flows.schema import COMMON_NAMES
+from flows.table import FlowTable
 from helpers.flows import SHARED, flow_table, needs_shared
+from helpers.models import made_up_flows
 from helpers.packets import connection, pcap, write_capture
 from inference_server.cli import app
+from training.sources.read import read_training_data
+
+SPELLED = {0: "Benign", 5: "DoS attacks-Hulk", 17: "PortScan"}
 
 
 def run(*arguments: object) -> Result:
@@ -58,6 +66,58 @@ def test_converts_a_capture_and_its_rules(tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     assert "flows.parquet: 2 flows of 2 rows" in result.output
     assert read_parquet(output).extras["label"].tolist() == ["Benign", "Portscan"]
+
+
+def big(path: Path, rows: int = 600) -> Path:
+    """Write flows of three classes, an hour of 2018, as that set was published."""
+    features, codes = made_up_flows(rows)
+    table = FlowTable.from_features(
+        features,
+        COMMON_NAMES,
+        "cic-2018",
+        dst_port=np.full(rows, 80, np.int32),
+        protocol=np.full(rows, 6, np.int16),
+        start_us=1_519_135_200_000_000 + 9_000_000 * np.arange(rows),
+        extras={"label": np.array([SPELLED[code] for code in codes.tolist()], object)},
+    )
+    write_csv(table, path)
+    return path
+
+
+def test_splits_into_what_the_predecessor_s_programs_and_our_clients_read(tmp_path: Path) -> None:
+    (tmp_path / "processed").mkdir()
+    big(tmp_path / "processed" / "day.csv")
+    out = tmp_path / "dataset"
+    flags = ("--val-size", 0.1, "--test-size", 0.1, "--random-seed", 42)
+    result = run("split", "--dataset-path", tmp_path / "processed", "--output-path", out, *flags)
+    assert result.exit_code == 0, result.output
+    sizes = {}
+    for name in ("train", "val", "test"):
+        path = out / f"{name}.h5"
+        frame = pd.read_hdf(path, "ids_data")
+        assert list(frame.columns) == ["dst_port", "protocol", "timestamp", *COMMON_NAMES, "label"]
+        dataset = read_dataset(path, path.name)
+        assert set(dataset.categories) == {"Benign", "DoS Hulk", "Portscan"}
+        assert [is_attack(label) for label in dataset.categories].count(False) == 1
+        again = read_training_data([path])
+        assert again.dialect == "cic-2018"
+        sizes[name] = len(frame)
+        assert len(again) == len(dataset) == sizes[name]
+    assert sizes == {"train": 480, "val": 60, "test": 60}
+    assert [path.name for path in sorted(out.iterdir())] == ["test.h5", "train.h5", "val.h5"]
+    every = np.concatenate([read_training_data([path]).features[:, 0] for path in out.iterdir()])
+    assert len(np.unique(every)) == 600
+
+
+def test_splits_by_time_into_other_formats_and_takes_so_many_rows(tmp_path: Path) -> None:
+    source, out = big(tmp_path / "day.csv"), tmp_path / "parts"
+    flags = ("--strategy", "time-ordered", "--format", "parquet", "--nrows", 150)
+    result = run("split", "--dataset-path", source, "--output-path", out, *flags)
+    assert result.exit_code == 0, result.output
+    train, val, test = (read_parquet(out / f"{name}.parquet") for name in ("train", "val", "test"))
+    assert (len(train), len(val), len(test)) == (120, 15, 15)
+    assert train.start_us.max() <= val.start_us.min()
+    assert val.start_us.max() <= test.start_us.min()
 
 
 def test_errors_are_one_line(tmp_path: Path) -> None:
