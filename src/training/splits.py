@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import train_test_split
+
+BLOCK_US: Final = 600_000_000
+"""Flows of one host pair that start in the same ten minutes are kept together by `grouped`."""
 
 
 def time_ordered(codes: NDArray[np.int32], share: float) -> NDArray[np.bool_]:
@@ -29,3 +34,43 @@ def stratified(codes: NDArray[np.int32], share: float, seed: int) -> NDArray[np.
     chosen = np.zeros(codes.shape[0], np.bool_)
     chosen[train] = True
     return chosen
+
+
+def grouped(
+    codes: NDArray[np.int32],
+    pair: NDArray[np.int64],
+    start_us: NDArray[np.int64],
+    share: float,
+    seed: int,
+    *,
+    block_us: int = BLOCK_US,
+) -> NDArray[np.bool_]:
+    """Return which rows are for training, those of one host pair and time block being there all or none.
+
+    Of every class about `share` of the rows: random groups of which it has the most rows, until there are
+    enough. The last group is always for testing, unless it is the only one, which is for training.
+
+    Args:
+        codes, pair, start_us: class, number of the host pair and start of n rows.
+        share: between 0 and 1.
+        seed: of the order of groups.
+        block_us: length of a time block, microseconds.
+    """
+    keys = np.column_stack([pair, start_us // block_us])
+    _, group = np.unique(keys, axis=0, return_inverse=True)
+    group = group.reshape(-1)
+    known, which = np.unique(codes, return_inverse=True)
+    counts = np.zeros((int(group.max()) + 1, len(known)), np.int64)
+    np.add.at(counts, (group, which), 1)
+    majority = counts.argmax(axis=1)
+    shuffled = np.random.default_rng(seed).permutation(len(counts))
+    chosen = np.zeros(len(counts), np.bool_)
+    for number in range(len(known)):
+        of_class = shuffled[majority[shuffled] == number]
+        rows = counts[of_class].sum(axis=1)
+        before = np.cumsum(rows) - rows
+        taken = before < share * rows.sum()
+        taken[1:][-1:] = False
+        chosen[of_class[taken]] = True
+    answer: NDArray[np.bool_] = chosen[group]
+    return answer
