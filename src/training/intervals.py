@@ -41,11 +41,14 @@ def f1_of(counts: NDArray[np.int64]) -> NDArray[np.float64]:
     """Return the F1 of C classes, 0 where nothing divides, of counts (..., C, C): class, then label given."""
     hits = np.diagonal(counts, axis1=-2, axis2=-1)
     total = counts.sum(axis=-1) + counts.sum(axis=-2)
-    return np.divide(2 * hits, total, out=np.zeros(hits.shape), where=total > 0)
+    f1: NDArray[np.float64] = np.divide(2 * hits, total, out=np.zeros(hits.shape), where=total > 0)
+    return f1
 
 
-def bootstrapped_f1(counts: NDArray[np.int64], *, draws: int = DRAWS, seed: int = SEED) -> NDArray[np.float64]:
-    """Return draws x C values of F1: the n flows of a confusion matrix (C x C) drawn anew with replacement.
+def bootstrapped_f1(
+    counts: NDArray[np.int64], *, draws: int = DRAWS, seed: int = SEED
+) -> NDArray[np.float64]:
+    """Return draws x C values of F1: n flows of a confusion matrix (C x C) drawn anew with replacement.
 
     The matrix tells flows of one cell apart by nothing, so drawing cells is drawing flows. A class that a
     draw has no flow of is NaN there: nobody would report its F1.

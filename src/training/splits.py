@@ -2,18 +2,50 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.model_selection import train_test_split
 
-BLOCK_US: Final = 600_000_000
-"""Flows of one host pair that start in the same ten minutes are kept together by `grouped`."""
+from flows.table import UNKNOWN_TIME
+from training.dataset import UNKNOWN_PAIR, LabelledFlows
+
+BLOCK_US: Final = 300_000_000
+"""Flows of one host pair that start in the same five minutes are kept together by `grouped`."""
+
+
+class Split(StrEnum):
+    """A way to split, as figures and tables call it."""
+
+    RANDOM = "random split"
+    GROUPED = "grouped split"
+    TIME_ORDERED = "time-ordered split"
+
+
+def training_rows(flows: LabelledFlows, split: Split, share: float, seed: int) -> NDArray[np.bool_]:
+    """Return which of n flows are for training.
+
+    Raises:
+        ValueError: the flows do not tell what the split goes by; or no row is left for testing.
+    """
+    if split is not Split.RANDOM and (flows.start_us == UNKNOWN_TIME).any():
+        raise ValueError(f"{split}: flows without a start are in the set")
+    if split is Split.GROUPED and (flows.pair == UNKNOWN_PAIR).any():
+        raise ValueError(f"{split}: flows without addresses are in the set")
+    if split is Split.RANDOM:
+        chosen = stratified(flows.codes, share, seed)
+    elif split is Split.GROUPED:
+        chosen = grouped(flows.codes, flows.pair, flows.start_us, share, seed)
+    else:
+        chosen = time_ordered(flows.codes, share)
+    if chosen.all() or (flows.codes[~chosen] == 0).all() or (flows.codes[~chosen] != 0).all():
+        raise ValueError(f"{split}: no attack or no benign flow is left for testing")
+    return chosen
 
 
 def time_ordered(codes: NDArray[np.int32], share: float) -> NDArray[np.bool_]:
-    """Return which rows are for training: of every class the first `share` of its rows.
+    """Return which rows are for training: of every class the first `share` of its rows, and at least one.
 
     Args:
         codes: classes of rows that are in the order of time.
@@ -22,17 +54,17 @@ def time_ordered(codes: NDArray[np.int32], share: float) -> NDArray[np.bool_]:
     chosen = np.zeros(codes.shape[0], np.bool_)
     for code in np.unique(codes):
         rows = np.flatnonzero(codes == code)
-        chosen[rows[: round(share * len(rows))]] = True
+        chosen[rows[: max(round(share * len(rows)), 1)]] = True
     return chosen
 
 
 def stratified(codes: NDArray[np.int32], share: float, seed: int) -> NDArray[np.bool_]:
-    """Return which rows are for training: of every class a random `share`."""
-    train, _ = train_test_split(
-        np.arange(codes.shape[0]), train_size=share, stratify=codes, random_state=seed
-    )
+    """Return which rows are for training: of every class a random `share`, and at least one row."""
+    random = np.random.default_rng(seed)
     chosen = np.zeros(codes.shape[0], np.bool_)
-    chosen[train] = True
+    for code in np.unique(codes):
+        rows = random.permutation(np.flatnonzero(codes == code))
+        chosen[rows[: max(round(share * len(rows)), 1)]] = True
     return chosen
 
 

@@ -28,7 +28,9 @@ def test_stratified_takes_the_share_of_every_class_and_repeats_itself() -> None:
     st.lists(st.tuples(st.sampled_from([0, 5, 17]), st.integers(0, 3), st.integers(0, 4)), min_size=2),
     st.integers(0, 9),
 )
-def test_grouped_keeps_a_host_pair_and_time_block_together(rows: list[tuple[int, int, int]], seed: int) -> None:
+def test_grouped_keeps_a_host_pair_and_time_block_together(
+    rows: list[tuple[int, int, int]], seed: int
+) -> None:
     codes, pair, block = (np.array(column) for column in zip(*rows, strict=True))
     start_us = block * BLOCK_US + np.arange(len(rows))
     chosen = grouped(codes.astype(np.int32), pair, start_us, 0.7, seed)

@@ -18,7 +18,7 @@ ALLOWED_SHARE: Final = 0.001
 
 @dataclass(frozen=True, slots=True)
 class Bin:
-    """Rows whose p_attack lies in one tenth of [0, 1]: how many, their mean p_attack, the share of attacks."""
+    """Rows whose p_attack lies in one tenth of [0, 1]: how many, mean p_attack, share of attacks."""
 
     rows: int
     mean: float
@@ -64,8 +64,10 @@ def curves(p_attack: NDArray[np.float64], attack: NDArray[np.bool_]) -> Curves:
     false, true, _ = roc_curve(attack, p_attack, drop_intermediate=False)
     bins = _bins(p_attack, attack)
     return Curves(
-        *(_thinned(axis) for axis in (recall, precision)),
-        *(_thinned(axis) for axis in (false, true)),
+        recall=_thinned(recall),
+        precision=_thinned(precision),
+        false_positives=_thinned(false),
+        true_positives=_thinned(true),
         average_precision=float(average_precision_score(attack, p_attack)),
         roc_auc=float(np.trapezoid(true, false)),
         recall_at_allowed=float(true[false <= ALLOWED_SHARE].max()),

@@ -1,0 +1,136 @@
+"""Captures of known kind, from a folder with a MANIFEST.csv.
+
+The file has a header and a line a capture, with at least these columns; others are not looked at:
+
+    file,kind,label,source
+    attack/scan.pcap,attack,nmap SYN scan,lab-a
+    benign/office.pcap,benign,normal,office-b
+
+`file` is below the folder, `kind` is attack or benign, `label` is for people to read, and `source` says where
+the capture is from (`source_repo` is read as well): captures of one source stand or fall together.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from capture.files import read_capture
+from flows.dialects import IMPROVED
+from flows.labels import ATTACK
+from flows.schema import COMMON_NAMES
+from flows.table import concat_tables
+from training.dataset import LabelledFlows
+
+MANIFEST: Final = "MANIFEST.csv"
+
+
+class Entry(BaseModel):
+    """A line of the manifest."""
+
+    model_config = ConfigDict(frozen=True, populate_by_name=True)
+
+    file: str = Field(min_length=1)
+    kind: Literal["attack", "benign"]
+    label: str
+    source: str = Field(min_length=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Capture:
+    """A capture's flows.
+
+    Attributes:
+        entry: its line of the manifest.
+        features: n x F raw, as metered.
+        dst_port: int32, n.
+    """
+
+    entry: Entry
+    features: NDArray[np.float64]
+    dst_port: NDArray[np.int32]
+
+    @property
+    def is_attack(self) -> bool:
+        """Whether all its flows count as attacks, although some may be benign."""
+        return self.entry.kind == "attack"
+
+
+def read_manifest(folder: Path) -> tuple[Entry, ...]:
+    """Return the captures of a folder.
+
+    Raises:
+        OSError: there is no MANIFEST.csv.
+        ValueError: a line of it lacks something, or a file is not there.
+    """
+    path = folder / MANIFEST
+    with path.open(newline="", encoding="utf-8-sig") as lines:
+        entries = tuple(_entry(path, number, row) for number, row in enumerate(csv.DictReader(lines), 2))
+    if not entries:
+        raise ValueError(f"{path}: lists no capture")
+    for number, entry in enumerate(entries, 2):
+        if not (folder / entry.file).is_file():
+            raise ValueError(f"{path}: line {number}: there is no file {entry.file}")
+    return entries
+
+
+def _entry(path: Path, number: int, row: dict[str, str]) -> Entry:
+    try:
+        return Entry.model_validate({"source": row.get("source_repo"), **row})
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise ValueError(f"{path}: line {number}: {first['loc'][0]}: {first['msg']}") from None
+
+
+def read_captures(
+    folder: Path,
+    names: Sequence[str] = COMMON_NAMES,
+    *,
+    dialect: str = IMPROVED,
+    read: Callable[[str], None] = lambda _: None,
+) -> tuple[Capture, ...]:
+    """Meter the captures of a folder; those without a flow are left out.
+
+    Args:
+        folder: with a MANIFEST.csv.
+        names: the features to take.
+        dialect: by whose rules.
+        read: told the file of each capture before it is read.
+
+    Raises:
+        OSError: a file cannot be read.
+        ValueError: the manifest is wrong, or a file is no capture.
+    """
+    return tuple(_metered(folder, tuple(names), dialect, read))
+
+
+def _metered(
+    folder: Path, names: tuple[str, ...], dialect: str, read: Callable[[str], None]
+) -> Iterator[Capture]:
+    for entry in read_manifest(folder):
+        read(entry.file)
+        tables = list(read_capture(folder / entry.file, dialect=dialect))
+        if sum(len(table) for table in tables):
+            table = concat_tables(tables)
+            yield Capture(entry, table.select(names), table.dst_port.astype(np.int32))
+
+
+def as_labelled(captures: Sequence[Capture], names: Sequence[str], dialect: str) -> LabelledFlows:
+    """Return all flows of captures as one set: benign, or attacks of no known kind."""
+    sizes = [len(capture.features) for capture in captures]
+    return LabelledFlows.of(
+        np.vstack([capture.features for capture in captures]),
+        names,
+        np.repeat([ATTACK if capture.is_attack else 0 for capture in captures], sizes).astype(np.int32),
+        dialect,
+        dst_port=np.concatenate([capture.dst_port for capture in captures]),
+        source=np.repeat(np.arange(len(captures)), sizes).astype(np.int32),
+        sources=tuple(capture.entry.file for capture in captures),
+    )
