@@ -1,0 +1,319 @@
+"""The whole evaluation: kinds of estimators on all splits and on captures of other networks."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import PurePath
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flows.labels import BY_CODE
+from training.capture_set import Capture, as_labelled
+from training.dataset import LabelledFlows
+from training.estimators import Kind, kind_named
+from training.recipe import INSUFFICIENT
+from training.report.audit import Separation, audit, flagged
+from training.report.baseline import PLAIN_FOREST
+from training.report.importance import Importance, importances
+from training.report.mistakes import Mistake, mistakes
+from training.report.port_leak import PortLeak, port_leak
+from training.report.split_study import NO_PARAMS, Answers, Fitted, Measured, elsewhere, fitted, measured
+from training.report.tradeoff import HEADLINES, Point, point_of_label, scored, tradeoff
+from training.splits import Split
+
+CROSS_NETWORK: Final = "cross-network"
+CAPTURES: Final = "captures"
+ALL_SPLITS: Final = tuple(Split)
+QUICK_SPLITS: Final = (Split.RANDOM, Split.TIME_ORDERED)
+IDENTITY: Final = ("dst_port", "start_us")
+"""Columns that no model reads, in the audit for what they give away."""
+
+Told = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class DataFacts:
+    """What was evaluated on.
+
+    Attributes:
+        sources: the files' names.
+        sha256: of features, classes and starts.
+        rows_read, rows: before and after cleaning.
+        dropped: rows left out, by reason.
+        classes: flows by the class's name.
+    """
+
+    sources: tuple[str, ...]
+    sha256: str
+    dialect: str
+    rows_read: int
+    rows: int
+    dropped: dict[str, int]
+    classes: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class KindStudy:
+    """One kind of estimator.
+
+    Attributes:
+        kind, title: its name, and what it is.
+        params: what differs from the kind's own.
+        splits: figures by split.
+        skipped: why a split has none, by split.
+        elsewhere: figures of the one fitted on all flows, on the captures' flows and on other sets.
+        captures: the trade-off, every flow being judged.
+        served: the trade-off with the recipe's rule of what is not judged.
+        label: what the most probable class alone flags.
+    """
+
+    kind: str
+    title: str
+    params: dict[str, Any]
+    splits: tuple[Measured, ...]
+    skipped: dict[str, str]
+    elsewhere: tuple[Measured, ...]
+    captures: tuple[Point, ...]
+    served: tuple[Point, ...]
+    label: Point | None
+
+    def on(self, split: str) -> Measured | None:
+        """Return the figures of one split, None where there are none."""
+        return next((each for each in (*self.splits, *self.elsewhere) if each.on == split), None)
+
+    def metrics(self) -> dict[str, float]:
+        """Return all figures by name."""
+        named = {name: value for each in self.splits for name, value in each.metrics().items()}
+        for each in self.elsewhere:
+            named[f"{each.on}/average precision"] = each.curves.average_precision
+        return named | captures_metrics(self.captures)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All that was found.
+
+    Attributes:
+        versions: of what made it.
+        default: the kind that is trained when nobody says which.
+        baseline: a plain forest, on the same flows.
+        compared: other kinds, on fewer splits.
+        importance: of the default's features, on the time-ordered split.
+        separations: columns that alone separate a class.
+        port: what the destination port would seem to be worth.
+        mistakes: the default's, on the random and the time-ordered split.
+    """
+
+    versions: dict[str, str]
+    data: DataFacts
+    default: KindStudy
+    baseline: KindStudy
+    compared: tuple[KindStudy, ...]
+    failed: dict[str, str]
+    importance: tuple[Importance, ...]
+    separations: tuple[Separation, ...]
+    port: tuple[PortLeak, ...]
+    mistakes: dict[str, tuple[Mistake, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What a study looks at.
+
+    Attributes:
+        flows: labelled, to be split.
+        captures: of other networks; none to go without.
+        others: labelled flows of other networks, by name.
+    """
+
+    flows: LabelledFlows
+    captures: tuple[Capture, ...] = ()
+    others: Mapping[str, LabelledFlows] = field(default_factory=dict)
+
+
+def captures_metrics(points: Sequence[Point]) -> dict[str, float]:
+    """Return the headline figures on captures by name."""
+    named: dict[str, float] = {}
+    for point in points:
+        if point.allowed in HEADLINES:
+            at = f"{CAPTURES}/at {100 * point.allowed:g} percent"
+            named |= {
+                f"{at} mean of attack captures": point.mean_share.value,
+                f"{at} attack flows": point.attack_share.value,
+                f"{at} attack captures found": point.found,
+                f"{at} benign flows": point.benign_share.value,
+            }
+    return named
+
+
+def facts(flows: LabelledFlows) -> DataFacts:
+    """Return what is to be known of labelled flows."""
+    codes, counts = np.unique(flows.codes, return_counts=True)
+    return DataFacts(
+        sources=tuple(PurePath(source).name for source in flows.sources),
+        sha256=digest(flows),
+        dialect=flows.dialect,
+        rows_read=flows.rows_read,
+        rows=len(flows),
+        dropped=dict(flows.dropped),
+        classes={BY_CODE[c].name: n for c, n in zip(codes.tolist(), counts.tolist(), strict=True)},
+    )
+
+
+def digest(flows: LabelledFlows) -> str:
+    """Return the sha256 of n flows' features, classes and starts: figures of one digest can be compared."""
+    whole = hashlib.sha256(",".join(flows.names).encode())
+    for column in (flows.features, flows.codes, flows.start_us):
+        whole.update(np.ascontiguousarray(column).tobytes())
+    return whole.hexdigest()
+
+
+def study_kind(
+    inputs: Inputs,
+    kind: Kind,
+    *,
+    splits: Sequence[Split] = ALL_SPLITS,
+    params: Mapping[str, Any] = NO_PARAMS,
+    choose_threshold: bool = True,
+    told: Told = lambda _: None,
+) -> tuple[KindStudy, dict[str, Answers]]:
+    """Return one kind's figures on all splits and on all flows of other networks, and what it answered.
+
+    Args:
+        inputs: what to look at.
+        kind, params: what is fitted.
+        splits: which splits.
+        choose_threshold: find an operating threshold in each split's training rows.
+        told: told what is done next.
+    """
+    found: list[Measured] = []
+    answers: dict[str, Answers] = {}
+    skipped: dict[str, str] = {}
+    for split in splits:
+        told(f"{kind.name}: {split}")
+        try:
+            figures, answered = measured(
+                inputs.flows, kind, split, params=params, choose_threshold=choose_threshold
+            )
+        except ValueError as error:
+            skipped[str(split)] = str(error)
+            continue
+        found.append(figures)
+        answers[str(split)] = answered
+    told(f"{kind.name}: {CAPTURES}" if inputs.captures else f"{kind.name}: all flows")
+    whole = fitted(inputs.flows, kind, params=params) if inputs.captures or inputs.others else None
+    return (
+        KindStudy(
+            kind=kind.name,
+            title=kind.title,
+            params=dict(params),
+            splits=tuple(found),
+            skipped=skipped,
+            elsewhere=_elsewhere(inputs, whole) if whole else (),
+            **(_on_captures(inputs, whole) if whole and inputs.captures else _NOWHERE),
+        ),
+        answers,
+    )
+
+
+_NOWHERE: Final[Mapping[str, Any]] = {"captures": (), "served": (), "label": None}
+
+
+def _elsewhere(inputs: Inputs, whole: Fitted) -> tuple[Measured, ...]:
+    rows, found = len(inputs.flows), []
+    if inputs.captures:
+        flows = as_labelled(inputs.captures, inputs.flows.names, inputs.flows.dialect)
+        found.append(elsewhere(whole, flows, CROSS_NETWORK, None, rows))
+    found += [elsewhere(whole, other, name, None, rows) for name, other in inputs.others.items()]
+    return tuple(found)
+
+
+def _on_captures(inputs: Inputs, whole: Fitted) -> dict[str, Any]:
+    names, captures = inputs.flows.names, inputs.captures
+    every = scored(captures, names, whole.p_attack)
+    some = scored(captures, names, whole.p_attack, INSUFFICIENT)
+    labels = {capture.entry.file: _called(whole, capture.features) for capture in captures}
+    return {
+        "captures": tradeoff(every),
+        "served": tradeoff(some),
+        "label": point_of_label(every, lambda capture: labels[capture.entry.file]),
+    }
+
+
+def _called(whole: Fitted, features: NDArray[np.float64]) -> NDArray[np.bool_]:
+    called: NDArray[np.bool_] = whole.probabilities(features).argmax(axis=1) != whole.classes.index(0)
+    return called
+
+
+def study(
+    inputs: Inputs,
+    default: Kind,
+    *,
+    compare: Sequence[str] = (),
+    versions: Mapping[str, str],
+    told: Told = lambda _: None,
+) -> Report:
+    """Evaluate the default kind in depth, a plain forest beside it, and other kinds more briefly.
+
+    Args:
+        inputs: what to look at.
+        default: the kind in question.
+        compare: names of other kinds.
+        versions: of what makes the report.
+        told: told what is done next.
+
+    Raises:
+        ValueError: a name is no kind's, or the captures cannot judge.
+    """
+    others = [kind_named(name) for name in compare if name != default.name]
+    found, answers = study_kind(inputs, default, told=told)
+    baseline, _ = study_kind(inputs, PLAIN_FOREST, told=told)
+    compared, failed = _compared(inputs, others, told)
+    told("importance of features")
+    closest = answers.get(str(Split.TIME_ORDERED)) or next(iter(answers.values()), None)
+    return Report(
+        versions=dict(versions),
+        data=facts(inputs.flows),
+        default=found,
+        baseline=baseline,
+        compared=compared,
+        failed=failed,
+        importance=importances(closest.fitted, inputs.flows.take(closest.tested)) if closest else (),
+        separations=_separations(inputs.flows),
+        port=_port(inputs, told),
+        mistakes={
+            split: mistakes(inputs.flows, each.tested, each.probabilities, each.fitted.classes)
+            for split, each in answers.items()
+        },
+    )
+
+
+def _compared(
+    inputs: Inputs, kinds: Sequence[Kind], told: Told
+) -> tuple[tuple[KindStudy, ...], dict[str, str]]:
+    found, failed = [], {}
+    for kind in kinds:
+        try:
+            found.append(study_kind(inputs, kind, splits=QUICK_SPLITS, choose_threshold=False, told=told)[0])
+        except ModuleNotFoundError as error:
+            failed[kind.name] = f"{error.name} is not installed"
+    return tuple(found), failed
+
+
+def _separations(flows: LabelledFlows) -> tuple[Separation, ...]:
+    return flagged(audit(flows, {name: getattr(flows, name).astype(np.float64) for name in IDENTITY}))
+
+
+def _port(inputs: Inputs, told: Told) -> tuple[PortLeak, ...]:
+    told("with and without the destination port")
+    other = (
+        as_labelled(inputs.captures, inputs.flows.names, inputs.flows.dialect) if inputs.captures else None
+    )
+    try:
+        return port_leak(inputs.flows, other, QUICK_SPLITS)
+    except ValueError:
+        return ()
