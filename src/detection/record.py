@@ -95,6 +95,9 @@ class ModelRecord(_Part):
         insufficient: which flows get no verdict, None when the model can judge all.
         benign_quantiles: of every feature, for drift and explanations.
         figures: measured figures of the model by name, for the registry.
+        measured_on: sha256 of the labelled flows that the splits' figures are of, "" when that is not known:
+            only figures of the same flows can be compared.
+        estimator: the name of the kind of estimator, "" when it was not made here.
     """
 
     record_format: Literal[1]
@@ -110,6 +113,8 @@ class ModelRecord(_Part):
     insufficient: InsufficientRule | None
     benign_quantiles: BenignQuantiles
     figures: dict[str, FiniteFloat] = {}
+    measured_on: str = ""
+    estimator: str = ""
 
     @cached_property
     def benign_column(self) -> int:

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from detection.package import CARD, RECORD
+from detection.promotion_gate import ESTIMATOR_TAG, MEASURED_ON
 from detection.record import ModelRecord
 
 if TYPE_CHECKING:
@@ -114,6 +115,8 @@ def _tags(record: ModelRecord) -> dict[str, str]:
         "dialect": record.dialect,
         "schema_id": record.schema_id,
         "threshold": str(record.threshold),
+        **({MEASURED_ON: record.measured_on} if record.measured_on else {}),
+        **({ESTIMATOR_TAG: record.estimator} if record.estimator else {}),
     }
 
 

@@ -10,6 +10,7 @@ from detection.drift import DRIFTING_SHARE, ENOUGH_FLOWS, SHIFTED_PSI, DriftStat
 from detection.model_list import Listed, list_models
 from detection.model_uri import ModelUri, parse_model_uri
 from detection.promotion import Promotion, promote, rollback
+from detection.promotion_gate import Margins
 from detection.registry import CHALLENGER, CHAMPION, Registry
 from detection.scorer import Scorer
 from detection.watcher import ModelWatcher
@@ -37,6 +38,7 @@ class ModelDesk:
         watcher: ModelWatcher,
         status: Callable[[], ServiceStatus],
         judged: Callable[[], dict[str, dict[str, int]]],
+        margins: Margins,
     ) -> None:
         """Join the parts.
 
@@ -46,12 +48,14 @@ class ModelDesk:
             watcher: follows it.
             status: the service's state.
             judged: what people said of alerts: class given, then class really, then how many.
+            margins: by how much a promoted model may be worse than the champion.
         """
         self._wanted = parse_model_uri(model_uri)
         self._registry = registry
         self._watcher = watcher
         self._status = status
         self._judged = judged
+        self._margins = margins
 
     def model(self) -> dict[str, Any] | None:
         """Return all that is known of the model that serves, None before there is one."""
@@ -89,15 +93,22 @@ class ModelDesk:
             "problems": list(status.model.problems) or ([status.model.error] if status.model.error else []),
         }
 
-    def promote(self, version: str, alias: Alias, who: str | None) -> dict[str, Any]:
+    def promote(self, version: str, alias: Alias, who: str | None, *, force: bool = False) -> dict[str, Any]:
         """Give a version an alias after it was checked, and let it serve.
+
+        Args:
+            version: its number.
+            alias: what it gets.
+            who: asks for it.
+            force: although it is worse than the champion, or nobody knows; the log says so.
 
         Raises:
             LookupError: there is no such version.
-            ValueError: it fails its checks; nothing has changed.
+            ValueError: it fails its checks, or is worse than the champion; nothing has changed.
         """
         wanted = ModelUri(self._wanted.name, "version", version)
-        return self._changed(promote(self._registry, wanted, alias=alias), alias, who)
+        done = promote(self._registry, wanted, alias=alias, margins=self._margins, force=force)
+        return self._changed(done, alias, who)
 
     def rollback(self, alias: Alias, who: str | None) -> dict[str, Any]:
         """Give an alias back to the version that had it before.
@@ -110,7 +121,10 @@ class ModelDesk:
 
     def _changed(self, promotion: Promotion, alias: Alias, who: str | None) -> dict[str, Any]:
         version, before = promotion.version, promotion.before
-        logger.info("%s gave @%s to %s, instead of %s", who or "somebody", alias, version, before or "none")
+        logger.info(
+            "%s gave @%s to %s, instead of %s%s",
+            *(who or "somebody", alias, version, before or "none", ", by force" if promotion.forced else ""),
+        )
         return {"alias": alias, "promoted": version.number, "before": before, **self.reload(who)}
 
 

@@ -88,6 +88,7 @@ class Service:
             self.watcher,
             self.status,
             self.alert_book.judged,
+            settings.promotion_margins,
         )
         self.registry_calls = OffLoop("registry-calls", threads=1, at_once=8)
         self.capture = LiveCapture(settings, self.worker.hand_over)

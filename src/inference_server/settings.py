@@ -17,6 +17,7 @@ from capture.rules import LiveRules
 from detection.mlflow_client import embedded_uri
 from detection.model_uri import parse_model_uri
 from inference_server.configuration.alert_settings import AlertSettings
+from inference_server.configuration.promotion_settings import PromotionSettings
 from inference_server.configuration.publishing_settings import PublishingSettings
 from inference_server.configuration.request_settings import RequestSettings
 from inference_server.configuration.secret_files import SecretFiles, from_files, variables_with
@@ -36,7 +37,7 @@ LIBRARY_SECRETS = (
 )
 
 
-class Settings(ServingSettings, RequestSettings, AlertSettings, PublishingSettings):
+class Settings(ServingSettings, RequestSettings, AlertSettings, PublishingSettings, PromotionSettings):
     """Each field is the environment variable of its name in capitals; an empty value means unset."""
 
     model_config = SettingsConfigDict(

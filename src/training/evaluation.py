@@ -49,7 +49,7 @@ class Evaluation:
         headline_f1: the same of the classes with HEADLINE_ROWS test rows and more, 0 when there is none.
         attacks_flagged, benign_flagged: share of attack and benign rows at or above the threshold.
         attacks_called, benign_called: share of them whose most probable class is an attack.
-        confusion: rows by class and by most probable class, where there are any.
+        confusion: rows by the class's name and by that of the most probable class, where there are any.
     """
 
     train_rows: int
@@ -68,7 +68,7 @@ class Evaluation:
     benign_flagged_interval: Interval
     attacks_called: float
     benign_called: float
-    confusion: dict[tuple[int, int], int]
+    confusion: dict[str, dict[str, int]]
 
     def metrics(self) -> dict[str, float]:
         """Return all figures by name, as MLflow allows metrics to be named."""
@@ -85,8 +85,8 @@ class Evaluation:
                 f"{figures.name}/f1": figures.f1,
                 f"{figures.name}/n": figures.n,
             }
-        for (code, given), rows in self.confusion.items():
-            named[f"confusion/{BY_CODE[code].name}/{BY_CODE[given].name}"] = rows
+        for true, row in self.confusion.items():
+            named |= {f"confusion/{true}/{given}": rows for given, rows in row.items()}
         return named
 
 
@@ -123,10 +123,7 @@ def evaluate(
         benign_flagged_interval=_wilson(flagged[~attack]),
         attacks_called=_share(predicted[attack] != 0),
         benign_called=_share(predicted[~attack] != 0),
-        confusion={
-            (known[row], known[column]): int(counts[row, column])
-            for row, column in np.argwhere(counts).tolist()
-        },
+        confusion=_confusion(known, counts),
     )
 
 
@@ -137,6 +134,13 @@ def _counts(
     counts = np.zeros((len(known), len(known)), np.int64)
     np.add.at(counts, (rows, columns), 1)
     return counts
+
+
+def _confusion(known: tuple[int, ...], counts: NDArray[np.int64]) -> dict[str, dict[str, int]]:
+    rows: dict[str, dict[str, int]] = {}
+    for row, column in np.argwhere(counts).tolist():
+        rows.setdefault(BY_CODE[known[row]].name, {})[BY_CODE[known[column]].name] = int(counts[row, column])
+    return rows
 
 
 def _class_figures(

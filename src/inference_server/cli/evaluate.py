@@ -18,6 +18,7 @@ from detection.scorer import Scorer
 from flows.table import UNKNOWN_TIME, FlowTable
 from flows.verdicts import Verdicts
 from inference_server.champion import champion_for_commands
+from inference_server.cli.evaluate_all import Request, evaluate_all
 from inference_server.cli.inputs import LAST_HELP, check_features, chosen_inputs
 from inference_server.cli.reading import ReadingBar, one_line_errors, output_format, whole_file
 from inference_server.cli.registry import registered_scorer
@@ -66,33 +67,85 @@ def evaluate(
     ] = None,
     last: Annotated[str | None, typer.Option(metavar="TIME", help=LAST_HELP)] = None,
     model: Annotated[
-        str, typer.Option(metavar="VERSION", help="VERSION, NAME/VERSION or NAME@ALIAS; else what serves")
+        str,
+        typer.Option(
+            metavar="VERSION",
+            help="VERSION, NAME/VERSION or NAME@ALIAS; else what serves. With --all: the version that the "
+            "figures are kept with, for ml-ids promote",
+        ),
     ] = "",
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="the figures and every count, .json")
     ] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="the whole report: train on --data, split in several ways")
+    ] = False,
+    data: Annotated[
+        list[str] | None, typer.Option(metavar="FLOWS", help="with --all: labelled flows; may be repeated")
+    ] = None,
+    captures: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="with --all: captures of other networks, with a MANIFEST.csv"),
+    ] = None,
+    across: Annotated[
+        list[str] | None,
+        typer.Option(metavar="FLOWS", help="with --all: labelled flows of another network; may be repeated"),
+    ] = None,
+    estimator: Annotated[
+        str, typer.Option(metavar="NAME", help="with --all: what is evaluated; else the default")
+    ] = "",
+    compare: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="with --all: another estimator beside it, or all; may be repeated"),
+    ] = None,
+    out: Annotated[Path, typer.Option(help="with --all: where the report goes")] = Path("docs/evaluation"),
+    readme: Annotated[
+        Path | None, typer.Option(help="with --all: the file whose table between its markers is replaced")
+    ] = None,
 ) -> None:
-    """Measure a model at its operating threshold: by class where flows have labels, else what it flags."""
+    """Measure a model at its operating threshold, or with --all an estimator on splits and other networks."""
     with one_line_errors():
-        settings = load_settings()
-        chosen = chosen_inputs(inputs, last, settings)
-        if output:
-            output_format(output, chosen.paths, (".json",))
-        scorer = registered_scorer(model) if model else champion_for_commands(settings)
-        confusion, unlabelled, warned = Confusion(), Unlabelled(), set[Path]()
-        with ReadingBar(chosen.paths) as bar:
-            for path, table in chosen.tables(bar):
-                check_features(path, table, scorer)
-                if table.dialect != scorer.record.dialect and path not in warned:
-                    warned.add(path)
-                    bar.warn(f"{path}: dialect {table.dialect}, but the model reads {scorer.record.dialect}")
-                _count(table, true_codes(table, path), scorer, confusion, unlabelled)
-        if not len(confusion) and not unlabelled.flows:
-            raise ValueError("there is no flow to evaluate on")
-        _show(Console(highlight=False), scorer, confusion, unlabelled)
-        if output:
-            with whole_file(output) as unfinished:
-                unfinished.write_text(json.dumps(_report(scorer, confusion, unlabelled), indent=2) + "\n")
+        if everything:
+            evaluate_all(
+                Request(
+                    data=tuple(data or ()),
+                    captures=captures,
+                    across=tuple(across or ()),
+                    estimator=estimator,
+                    compare=tuple(compare or ()),
+                    out=out,
+                    readme=readme,
+                    model=model,
+                )
+            )
+            return
+        if data or captures or across or estimator or compare or readme:
+            raise ValueError(
+                "--data, --captures, --across, --estimator, --compare and --readme go with --all"
+            )
+        _evaluate_model(inputs, last, model, output)
+
+
+def _evaluate_model(inputs: list[Path] | None, last: str | None, model: str, output: Path | None) -> None:
+    settings = load_settings()
+    chosen = chosen_inputs(inputs, last, settings)
+    if output:
+        output_format(output, chosen.paths, (".json",))
+    scorer = registered_scorer(model) if model else champion_for_commands(settings)
+    confusion, unlabelled, warned = Confusion(), Unlabelled(), set[Path]()
+    with ReadingBar(chosen.paths) as bar:
+        for path, table in chosen.tables(bar):
+            check_features(path, table, scorer)
+            if table.dialect != scorer.record.dialect and path not in warned:
+                warned.add(path)
+                bar.warn(f"{path}: dialect {table.dialect}, but the model reads {scorer.record.dialect}")
+            _count(table, true_codes(table, path), scorer, confusion, unlabelled)
+    if not len(confusion) and not unlabelled.flows:
+        raise ValueError("there is no flow to evaluate on")
+    _show(Console(highlight=False), scorer, confusion, unlabelled)
+    if output:
+        with whole_file(output) as unfinished:
+            unfinished.write_text(json.dumps(_report(scorer, confusion, unlabelled), indent=2) + "\n")
 
 
 def _count(

@@ -27,7 +27,10 @@ GUARDED: Final[dict[int | str, dict[str, Any]]] = {
 }
 CHANGING: Final[dict[int | str, dict[str, Any]]] = GUARDED | {
     404: {"model": Problem, "description": "No such version"},
-    409: {"model": Problem, "description": "The version fails its checks; nothing has changed"},
+    409: {
+        "model": Problem,
+        "description": "The version fails its checks, or is worse than the champion; nothing has changed",
+    },
 }
 
 
@@ -122,6 +125,11 @@ class Promote(BaseModel):
 
     version: str = Field(pattern=r"^[0-9]{1,9}$")
     alias: Alias = "champion"
+    force: bool = Field(
+        False,
+        description="promote a version that is worse than the champion, or whose figures are not known; "
+        "the log says who did",
+    )
 
 
 class Rollback(BaseModel):
@@ -161,10 +169,11 @@ async def reload_model(request: Request) -> Response:
 
 @router.post("/api/model/promote", response_model=Promoted, responses=CHANGING)
 async def promote_model(request: Request, wanted: Promote) -> Response:
-    """Check a version, give it an alias, and serve it."""
+    """Check a version, give it an alias, and serve it; the champion's only to one that is not worse."""
     service, who = _allowed(request, Role.ADMIN)
+    promote = service.model_desk.promote
     return OrjsonResponse(
-        await _asked(service, service.model_desk.promote, wanted.version, wanted.alias, who)
+        await _asked(service, promote, wanted.version, wanted.alias, who, force=wanted.force)
     )
 
 

@@ -34,16 +34,6 @@ def write_report(report: Report, folder: Path) -> tuple[Path, ...]:
     return tuple(folder / name for name in (PAGE, FIGURES, *pictures))
 
 
-def read_figures(path: Path) -> Report:
-    """Read a report's figures.
-
-    Raises:
-        OSError: the file cannot be read.
-        ValueError: it is no report.
-    """
-    return _REPORT.validate_json(path.read_bytes())
-
-
 def summary(report: Report) -> str:
     """Return the tables that the README shows."""
     found = report.default

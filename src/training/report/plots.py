@@ -10,7 +10,6 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from flows.labels import BY_CODE
 from training.evaluation import Evaluation
 from training.report.importance import Importance
 from training.report.split_study import Measured
@@ -126,13 +125,11 @@ def _importance(found: Sequence[Importance]) -> Figure:
 
 
 def _confusion(title: str, evaluation: Evaluation) -> Figure:
-    codes = [part.code for part in evaluation.classes]
-    at = {code: number for number, code in enumerate(codes)}
-    counts = np.zeros((len(codes), len(codes)), np.int64)
-    for (code, given), rows in evaluation.confusion.items():
-        counts[at[code], at[given]] = rows
+    names = [part.name for part in evaluation.classes]
+    rows = [[evaluation.confusion.get(true, {}).get(given, 0) for given in names] for true in names]
+    counts = np.array(rows, np.int64)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    side = 2.5 + 0.45 * len(codes)
+    side = 2.5 + 0.45 * len(names)
     figure = Figure(figsize=(side, side), layout="constrained")
     axes = figure.add_subplot()
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
@@ -140,9 +137,8 @@ def _confusion(title: str, evaluation: Evaluation) -> Figure:
         colour = "white" if shares[row, column] > 0.5 else "black"
         text = f"{counts[row, column]:,}"
         axes.text(column, row, text, ha="center", va="center", fontsize=7, color=colour)
-    names = [BY_CODE[code].name for code in codes]
-    axes.set_xticks(range(len(codes)), names, rotation=90, fontsize=8)
-    axes.set_yticks(range(len(codes)), names, fontsize=8)
+    axes.set_xticks(range(len(names)), names, rotation=90, fontsize=8)
+    axes.set_yticks(range(len(names)), names, fontsize=8)
     axes.set(xlabel="label given", ylabel="class", title=f"Confusion: {title}")
     return figure
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from pathlib import PurePath
 from typing import Any, Final
 
@@ -135,6 +137,14 @@ class Inputs:
     others: Mapping[str, LabelledFlows] = field(default_factory=dict)
 
 
+def versions() -> dict[str, str]:
+    """Return what makes a report, by name."""
+    return {
+        "Python": platform.python_version(),
+        **{name: version(name) for name in ("scikit-learn", "numpy", "ml-ids")},
+    }
+
+
 def captures_metrics(points: Sequence[Point]) -> dict[str, float]:
     """Return the headline figures on captures by name."""
     named: dict[str, float] = {}
@@ -254,7 +264,6 @@ def study(
     default: Kind,
     *,
     compare: Sequence[str] = (),
-    versions: Mapping[str, str],
     told: Told = lambda _: None,
 ) -> Report:
     """Evaluate the default kind in depth, a plain forest beside it, and other kinds more briefly.
@@ -263,7 +272,6 @@ def study(
         inputs: what to look at.
         default: the kind in question.
         compare: names of other kinds.
-        versions: of what makes the report.
         told: told what is done next.
 
     Raises:
@@ -276,7 +284,7 @@ def study(
     told("importance of features")
     closest = answers.get(str(Split.TIME_ORDERED)) or next(iter(answers.values()), None)
     return Report(
-        versions=dict(versions),
+        versions=versions(),
         data=facts(inputs.flows),
         default=found,
         baseline=baseline,

@@ -1,0 +1,157 @@
+"""`ml-ids evaluate --all`: an estimator on all splits and on other networks, as a report."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from detection.promotion_gate import keep_figures
+from inference_server.cli.reading import errors
+from inference_server.cli.registry import registered_scorer, settings_registry, version_of
+
+if TYPE_CHECKING:
+    from training.estimators import Kind
+    from training.report.study import Inputs, Report
+
+ALL = "all"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is asked for.
+
+    Attributes:
+        data: labelled flows: files, folders or URLs.
+        captures: a folder with a MANIFEST.csv, None for none.
+        across: labelled flows of other networks.
+        estimator: a kind's name, "" for the default.
+        compare: names of other kinds, or "all".
+        out: the report's folder.
+        readme: the file whose table is replaced, None for none.
+        model: the registered version that the figures are kept with, "" for none.
+    """
+
+    data: tuple[str, ...]
+    captures: Path | None
+    across: tuple[str, ...]
+    estimator: str
+    compare: tuple[str, ...]
+    out: Path
+    readme: Path | None
+    model: str
+
+
+def evaluate_all(request: Request) -> None:
+    """Make the report and say where it is.
+
+    Raises:
+        OSError: something cannot be read or written.
+        ValueError: what is asked for does not fit; or a package is missing.
+    """
+    if not request.data:
+        raise ValueError("--all needs --data: labelled flows to train and to test on")
+    try:
+        from training.estimators import ESTIMATORS, kind_named
+        from training.report.files import put_between_markers, summary, write_report
+        from training.report.study import study
+    except ModuleNotFoundError as error:
+        raise ValueError(f"evaluation needs {error.name}: pip install 'ml-ids[sensor,training]'") from None
+    kind = _kind(request)
+    compared = tuple(ESTIMATORS) if ALL in request.compare else request.compare
+    for name in compared:
+        kind_named(name)
+    with _progress() as progress:
+        task = progress.add_task("reading")
+
+        def told(text: str) -> None:
+            progress.update(task, description=text)
+
+        report = study(_inputs(request), kind, compare=compared, told=told)
+        told("writing")
+        files = write_report(report, request.out)
+    if request.model:
+        _keep(request.model, report)
+    if request.readme:
+        put_between_markers(request.readme, summary(report))
+    _show(Console(highlight=False), report)
+    typer.echo(f"{files[0]} and {len(files) - 1} files beside it")
+
+
+def _kind(request: Request) -> Kind:
+    """Return what is evaluated: what was asked for, or what the version is, or else the default."""
+    from training.estimators import DEFAULT, kind_named
+    from training.report.as_registered import as_registered
+
+    if request.estimator or not request.model:
+        return kind_named(request.estimator or DEFAULT)
+    scorer = registered_scorer(request.model)
+    if scorer.record.estimator:
+        return kind_named(scorer.record.estimator)
+    errors.print(
+        f"warning: {request.model} was not made here: it is measured as it is, on flows that it may have "
+        "been trained on",
+        style="yellow",
+        markup=False,
+    )
+    return as_registered(scorer)
+
+
+def _keep(model: str, report: Report) -> None:
+    with settings_registry() as (settings, registry):
+        version = registry.find(version_of(model, settings))
+        with registry.client() as client:
+            figures = report.default.metrics()
+            keep_figures(client, version.name, version.number, figures, report.data.sha256)
+        typer.echo(f"{version}: {len(figures)} figures kept, for ml-ids promote")
+
+
+def _progress() -> Progress:
+    return Progress(
+        SpinnerColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.description}"),
+        console=errors,
+        transient=True,
+        disable=not errors.is_terminal,
+    )
+
+
+def _inputs(request: Request) -> Inputs:
+    from training.capture_set import read_captures
+    from training.report.study import Inputs
+    from training.sources.read import ReadOptions, read_training_data
+
+    flows = read_training_data(request.data)
+    options = ReadOptions(names=flows.names)
+    return Inputs(
+        flows=flows,
+        captures=read_captures(request.captures, flows.names, dialect=flows.dialect)
+        if request.captures
+        else (),
+        others={Path(name).name: read_training_data([name], options=options) for name in request.across},
+    )
+
+
+def _show(console: Console, report: Report) -> None:
+    table = Table()
+    for title in ("on", "macro F1", "n >= 30", "attack recall", "false positives", "recall at 0.1 %"):
+        table.add_column(title, justify="left" if title == "on" else "right")
+    for each in (*report.default.splits, *report.default.elsewhere):
+        found = each.evaluation
+        table.add_row(
+            each.on,
+            f"{found.macro_f1:.4f}",
+            f"{found.headline_f1:.4f}",
+            f"{found.attacks_called:.2%}",
+            f"{found.benign_called:.2%}",
+            f"{each.curves.recall_at_allowed:.2%}",
+        )
+    console.print(table)
+    for reason in report.default.skipped.values():
+        errors.print(f"not measured: {reason}", style="yellow", markup=False)
