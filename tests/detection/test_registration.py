@@ -28,7 +28,12 @@ def test_the_registry_shows_card_figures_and_tags(
     version = client.get_model_version_by_alias("shown", "champion")
     record = make_record()
     assert version.description == "# A model of made-up flows\n"
-    assert version.tags == {"dialect": "improved", "schema_id": record.schema_id, "threshold": "0.5"}
+    assert version.tags == {
+        "dialect": "improved",
+        "schema_id": record.schema_id,
+        "threshold": "0.5",
+        "measured_on": "made-up flows",
+    }
     run = client.get_run(version.run_id)
     assert run.info.status == "FINISHED"
     assert run.data.metrics == record.figures

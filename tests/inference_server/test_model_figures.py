@@ -3,30 +3,32 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
+import pytest
+
 from inference_server.model_figures import measured
-from training.evaluation import ClassFigures, Evaluation
+from training.evaluation import evaluate
 
 STARTER = Path(__file__).parents[2] / "models" / "starter" / "record.json"
 
 
 def test_figures_of_an_evaluation_come_back_by_class_and_with_their_confusion() -> None:
-    evaluation = Evaluation(
-        train_rows=10,
-        test_rows=5,
-        classes=(ClassFigures(0, 3, 1.0, 0.5, 0.75), ClassFigures(5, 2, 0.25, 1.0, 0.4)),
-        accuracy=0.8,
-        attacks_flagged=1.0,
-        benign_flagged=0.0,
-        confusion={(0, 0): 2, (0, 5): 1, (5, 5): 2},
-    )
+    codes, given = np.array([0, 0, 0, 5, 5], np.int32), np.array([0, 0, 5, 5, 5])
+    probabilities = (given[:, None] == np.array([0, 5])) * 1.0
+    evaluation = evaluate(probabilities, codes, (0, 5), threshold=0.5, train_rows=10)
     figures = {f"random split/{name}": value for name, value in evaluation.metrics().items()}
     (found,) = measured(figures)
     assert found == {
         "on": "random split",
-        "figures": {"accuracy": 0.8, "macro f1": evaluation.macro_f1},
+        "figures": {
+            "accuracy": 0.8,
+            "macro f1": pytest.approx(0.8),
+            "attack recall": 1.0,
+            "false positive rate": pytest.approx(1 / 3),
+        },
         "classes": [
-            {"label": "Benign", "precision": 1.0, "recall": 0.5, "f1": 0.75, "n": 3},
-            {"label": "DoS Hulk", "precision": 0.25, "recall": 1.0, "f1": 0.4, "n": 2},
+            {"label": "Benign", "precision": 1.0, "recall": pytest.approx(2 / 3), "f1": 0.8, "n": 3},
+            {"label": "DoS Hulk", "precision": pytest.approx(2 / 3), "recall": 1.0, "f1": 0.8, "n": 2},
         ],
         "confusion": {"Benign": {"Benign": 2, "DoS Hulk": 1}, "DoS Hulk": {"DoS Hulk": 2}},
     }

@@ -26,6 +26,38 @@ from inference_server.settings import load_settings
 from training.cleaning import UNKNOWN, true_codes
 from training.confusion import Confusion
 
+Paths = Annotated[
+    list[Path] | None,
+    typer.Argument(
+        metavar="[CAPTURE_OR_FLOWS...]",
+        help="files of flows with a label, captures, or the directory of an archive; this sensor's own "
+        "archive when only --last is given",
+    ),
+]
+Model = Annotated[
+    str,
+    typer.Option(
+        metavar="VERSION",
+        help="VERSION, NAME/VERSION or NAME@ALIAS; else what serves. With --all: the version that the "
+        "figures are kept with, for ml-ids promote",
+    ),
+]
+Data = Annotated[
+    list[str] | None, typer.Option(metavar="FLOWS", help="with --all: labelled flows; may be repeated")
+]
+Captures = Annotated[
+    Path | None,
+    typer.Option(metavar="FOLDER", help="with --all: captures of other networks, with a MANIFEST.csv"),
+]
+Across = Annotated[
+    list[str] | None,
+    typer.Option(metavar="FLOWS", help="with --all: labelled flows of another network; may be repeated"),
+]
+Compare = Annotated[
+    list[str] | None,
+    typer.Option(metavar="NAME", help="with --all: another estimator beside it, or all; may be repeated"),
+]
+
 
 @dataclass(slots=True)
 class Unlabelled:
@@ -57,47 +89,22 @@ class Unlabelled:
 
 
 def evaluate(
-    inputs: Annotated[
-        list[Path] | None,
-        typer.Argument(
-            metavar="[CAPTURE_OR_FLOWS...]",
-            help="files of flows with a label, captures, or the directory of an archive; this sensor's own "
-            "archive when only --last is given",
-        ),
-    ] = None,
+    inputs: Paths = None,
     last: Annotated[str | None, typer.Option(metavar="TIME", help=LAST_HELP)] = None,
-    model: Annotated[
-        str,
-        typer.Option(
-            metavar="VERSION",
-            help="VERSION, NAME/VERSION or NAME@ALIAS; else what serves. With --all: the version that the "
-            "figures are kept with, for ml-ids promote",
-        ),
-    ] = "",
+    model: Model = "",
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="the figures and every count, .json")
     ] = None,
     everything: Annotated[
         bool, typer.Option("--all", help="the whole report: train on --data, split in several ways")
     ] = False,
-    data: Annotated[
-        list[str] | None, typer.Option(metavar="FLOWS", help="with --all: labelled flows; may be repeated")
-    ] = None,
-    captures: Annotated[
-        Path | None,
-        typer.Option(metavar="FOLDER", help="with --all: captures of other networks, with a MANIFEST.csv"),
-    ] = None,
-    across: Annotated[
-        list[str] | None,
-        typer.Option(metavar="FLOWS", help="with --all: labelled flows of another network; may be repeated"),
-    ] = None,
+    data: Data = None,
+    captures: Captures = None,
+    across: Across = None,
     estimator: Annotated[
         str, typer.Option(metavar="NAME", help="with --all: what is evaluated; else the default")
     ] = "",
-    compare: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME", help="with --all: another estimator beside it, or all; may be repeated"),
-    ] = None,
+    compare: Compare = None,
     out: Annotated[Path, typer.Option(help="with --all: where the report goes")] = Path("docs/evaluation"),
     readme: Annotated[
         Path | None, typer.Option(help="with --all: the file whose table between its markers is replaced")
