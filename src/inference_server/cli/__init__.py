@@ -17,6 +17,7 @@ COMMANDS: Final = (
     "evaluate",
     "train",
     "train-local",
+    "reproduce",
     "calibrate",
     "data",
     "models",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -66,12 +68,7 @@ def evaluate_all(request: Request) -> None:
     compared = tuple(ESTIMATORS) if ALL in request.compare else request.compare
     for name in compared:
         kind_named(name)
-    with _progress() as progress:
-        task = progress.add_task("reading")
-
-        def told(text: str) -> None:
-            progress.update(task, description=text)
-
+    with progress_line() as told:
         report = study(_inputs(request), kind, compare=compared, told=told)
         told("writing")
         files = write_report(report, request.out)
@@ -111,8 +108,10 @@ def _keep(model: str, report: Report) -> None:
         typer.echo(f"{version}: {len(figures)} figures kept, for ml-ids promote")
 
 
-def _progress() -> Progress:
-    return Progress(
+@contextmanager
+def progress_line() -> Iterator[Callable[[str], None]]:
+    """Show what is done and for how long, as the given function is told."""
+    progress = Progress(
         SpinnerColumn(),
         TimeElapsedColumn(),
         TextColumn("{task.description}"),
@@ -120,6 +119,9 @@ def _progress() -> Progress:
         transient=True,
         disable=not errors.is_terminal,
     )
+    task = progress.add_task("reading")
+    with progress:
+        yield lambda text: progress.update(task, description=text)
 
 
 def _inputs(request: Request) -> Inputs:
