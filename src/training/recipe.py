@@ -124,6 +124,7 @@ def draft_record(flows: LabelledFlows, pipeline: Any, recipe: Recipe = DEFAULT_R
         threshold=1.0,
         insufficient=insufficient_rule(flows),
         benign_quantiles=BenignQuantiles.of(benign),
+        estimator=recipe.kind.name,
     )
 
 

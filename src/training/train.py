@@ -35,6 +35,7 @@ from training.recipe import (
 )
 from training.search import Bounds, search
 from training.splits import stratified, time_ordered
+from training.tracking import flows_sha256
 from training.train_card import card
 
 TIME_ORDERED: Final = "time-ordered split"
@@ -111,7 +112,8 @@ def train_model(
     measured = fitted(flows, train, recipe)
     stage(f"fitting on {len(flows):,} flows, for use")
     pipeline = fitted(flows, np.ones(len(flows), np.bool_), recipe)
-    scorer = Scorer(compiled(pipeline), draft_record(flows, pipeline, recipe))
+    draft = draft_record(flows, pipeline, recipe).model_copy(update={"measured_on": flows_sha256(base)})
+    scorer = Scorer(compiled(pipeline), draft)
     stage("measuring, and checking the package")
     scores = _held_scores(flows, train, measured, baseline, scorer)
     threshold = _threshold(scores)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 import typer
 from rich.console import Console
@@ -15,13 +16,15 @@ from rich.table import Table
 
 from detection.promotion_gate import keep_figures
 from inference_server.cli.reading import errors
-from inference_server.cli.registry import registered_scorer, settings_registry, version_of
+from inference_server.cli.registry import model_name, registered_scorer, settings_registry, version_of
 
 if TYPE_CHECKING:
     from training.estimators import Kind
     from training.report.study import Inputs, Report
 
-ALL = "all"
+ALL: Final = "all"
+PARAM: Final = "param/"
+"""Before the names of an estimator's parameters, among those of a run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +67,16 @@ def evaluate_all(request: Request) -> None:
         from training.report.study import study
     except ModuleNotFoundError as error:
         raise ValueError(f"evaluation needs {error.name}: pip install 'ml-ids[sensor,training]'") from None
-    kind = _kind(request)
+    kind, params = _kind(request)
     compared = tuple(ESTIMATORS) if ALL in request.compare else request.compare
     for name in compared:
         kind_named(name)
     with progress_line() as told:
-        report = study(_inputs(request), kind, compare=compared, told=told)
+        inputs = _inputs(request)
+        report = study(inputs, kind, params=params, compare=compared, told=told)
         told("writing")
         files = write_report(report, request.out)
+        _log(request, inputs, report)
     if request.model:
         _keep(request.model, report)
     if request.readme:
@@ -80,23 +85,50 @@ def evaluate_all(request: Request) -> None:
     typer.echo(f"{files[0]} and {len(files) - 1} files beside it")
 
 
-def _kind(request: Request) -> Kind:
-    """Return what is evaluated: what was asked for, or what the version is, or else the default."""
+def _log(request: Request, inputs: Inputs, report: Report) -> None:
+    from training.tracking import log_run, origin_of
+
+    found = report.default
+    origin = origin_of((inputs.flows,), request.data, {"estimator": found.kind} | found.params)
+    with settings_registry() as (settings, registry), registry.client() as client:
+        experiment = registry.experiment(client, model_name(settings))
+        log_run(client, experiment, f"evaluation {found.kind}", origin, found.metrics(), request.out)
+
+
+def _kind(request: Request) -> tuple[Kind, dict[str, Any]]:
+    """Return what is evaluated, and its parameters: what was asked for, or the version's, or the default."""
     from training.estimators import DEFAULT, kind_named
     from training.report.as_registered import as_registered
 
     if request.estimator or not request.model:
-        return kind_named(request.estimator or DEFAULT)
+        return kind_named(request.estimator or DEFAULT), {}
     scorer = registered_scorer(request.model)
     if scorer.record.estimator:
-        return kind_named(scorer.record.estimator)
+        return kind_named(scorer.record.estimator), _params(request.model)
     errors.print(
         f"warning: {request.model} was not made here: it is measured as it is, on flows that it may have "
         "been trained on",
         style="yellow",
         markup=False,
     )
-    return as_registered(scorer)
+    return as_registered(scorer), {}
+
+
+def _params(model: str) -> dict[str, Any]:
+    """Return the parameters that a version's run says it was fitted with."""
+    with settings_registry() as (settings, registry):
+        version = registry.find(version_of(model, settings))
+        with registry.client() as client:
+            run_id = client.get_model_version(version.name, version.number).run_id
+            found = client.get_run(run_id).data.params if run_id else {}
+    return {name.removeprefix(PARAM): _value(text) for name, text in found.items() if name.startswith(PARAM)}
+
+
+def _value(text: str) -> Any:
+    try:
+        return ast.literal_eval(text)
+    except (SyntaxError, ValueError):
+        return text
 
 
 def _keep(model: str, report: Report) -> None:

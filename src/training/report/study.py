@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from pathlib import PurePath
 from typing import Any, Final
 
@@ -26,6 +23,7 @@ from training.report.port_leak import PortLeak, port_leak
 from training.report.split_study import NO_PARAMS, Answers, Fitted, Measured, elsewhere, fitted, measured
 from training.report.tradeoff import HEADLINES, Point, point_of_label, scored, tradeoff
 from training.splits import Split
+from training.tracking import flows_sha256, versions
 
 CROSS_NETWORK: Final = "cross-network"
 CAPTURES: Final = "captures"
@@ -43,7 +41,7 @@ class DataFacts:
 
     Attributes:
         sources: the files' names.
-        sha256: of features, classes and starts.
+        sha256: of features and classes: figures of the same flows can be compared.
         rows_read, rows: before and after cleaning.
         dropped: rows left out, by reason.
         classes: flows by the class's name.
@@ -137,14 +135,6 @@ class Inputs:
     others: Mapping[str, LabelledFlows] = field(default_factory=dict)
 
 
-def versions() -> dict[str, str]:
-    """Return what makes a report, by name."""
-    return {
-        "Python": platform.python_version(),
-        **{name: version(name) for name in ("scikit-learn", "numpy", "ml-ids")},
-    }
-
-
 def captures_metrics(points: Sequence[Point]) -> dict[str, float]:
     """Return the headline figures on captures by name."""
     named: dict[str, float] = {}
@@ -165,21 +155,13 @@ def facts(flows: LabelledFlows) -> DataFacts:
     codes, counts = np.unique(flows.codes, return_counts=True)
     return DataFacts(
         sources=tuple(PurePath(source).name for source in flows.sources),
-        sha256=digest(flows),
+        sha256=flows_sha256(flows),
         dialect=flows.dialect,
         rows_read=flows.rows_read,
         rows=len(flows),
         dropped=dict(flows.dropped),
         classes={BY_CODE[c].name: n for c, n in zip(codes.tolist(), counts.tolist(), strict=True)},
     )
-
-
-def digest(flows: LabelledFlows) -> str:
-    """Return the sha256 of n flows' features, classes and starts: figures of one digest can be compared."""
-    whole = hashlib.sha256(",".join(flows.names).encode())
-    for column in (flows.features, flows.codes, flows.start_us):
-        whole.update(np.ascontiguousarray(column).tobytes())
-    return whole.hexdigest()
 
 
 def study_kind(
@@ -263,6 +245,7 @@ def study(
     inputs: Inputs,
     default: Kind,
     *,
+    params: Mapping[str, Any] = NO_PARAMS,
     compare: Sequence[str] = (),
     told: Told = lambda _: None,
 ) -> Report:
@@ -270,7 +253,7 @@ def study(
 
     Args:
         inputs: what to look at.
-        default: the kind in question.
+        default, params: the kind in question.
         compare: names of other kinds.
         told: told what is done next.
 
@@ -278,7 +261,7 @@ def study(
         ValueError: a name is no kind's, or the captures cannot judge.
     """
     others = [kind_named(name) for name in compare if name != default.name]
-    found, answers = study_kind(inputs, default, told=told)
+    found, answers = study_kind(inputs, default, params=params, told=told)
     baseline, _ = study_kind(inputs, PLAIN_FOREST, told=told)
     compared, failed = _compared(inputs, others, told)
     told("importance of features")
