@@ -10,11 +10,14 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from detection.registry import Registry
+from flows.kdd99 import FEATURES, features_of
+from flows.kdd99_files import COLUMNS
 from flows.labels import BY_CODE
 from flows.parquet_files import write_parquet
 from flows.schema import COMMON_NAMES
 from flows.table import FlowTable
 from helpers.archive import archive_flows
+from helpers.kdd99 import EXAMPLE, NMAP, SMURF
 from helpers.models import CLASSES, made_up_flows
 from helpers.registry import make_registry
 from inference_server.cli import app
@@ -152,3 +155,24 @@ def test_a_search_ends_in_time_and_its_parameters_are_the_models(base: Path) -> 
     [quality] = re.findall(r"macro F1 ([\d.]+)", result.stdout)
     # A tree of one split cannot tell three classes apart.
     assert float(quality) > 0.8
+
+
+def test_connections_of_kdd99_make_the_model_of_its_clients(state: Path, tmp_path: Path) -> None:
+    full = dict.fromkeys(COLUMNS, "0") | {"service": "http"}
+    lines = [
+        ",".join([*(str((full | kind | {"duration": number})[name]) for name in COLUMNS), label])
+        for number in range(40)
+        for kind, label in ((EXAMPLE, "normal."), (SMURF, "smurf."), (NMAP, "nmap."))
+    ]
+    (tmp_path / "kddcup.data").write_text("\n".join(lines) + "\n")
+    result = run("--data", tmp_path / "kddcup.data", "--estimator", "decision-tree")
+    assert result.exit_code == 0, result.output
+    assert "models:/kdd99/1 is @challenger" in result.stdout
+    registry = Registry(tracking_uri=None, state_dir=state, register_starter=False)
+    found = registry.alias("kdd99", "challenger")
+    assert found
+    scorer = registry.load(found, tmp_path)
+    assert scorer.missing(FEATURES) == ()
+    rows = np.array([features_of(EXAMPLE), features_of(SMURF), features_of(NMAP)])
+    table = FlowTable.from_features(rows, FEATURES, scorer.record.dialect)
+    assert scorer.score(table).code.tolist() == [0, 22, 30]
