@@ -66,8 +66,8 @@ def _show(console: Console, found: Description) -> None:
     table = Table("code", "class")
     for title in ("flows", "share"):
         table.add_column(title, justify="right")
-    table.add_column("first, UTC")
-    table.add_column("last, UTC")
+    for title in ("first, UTC", "last, UTC"):
+        table.add_column(title, no_wrap=True)
     for each in found.classes:
         times = (_time(each.first_us), _time(each.last_us))
         table.add_row(str(each.code), each.name, f"{each.rows:,}", f"{each.rows / found.rows:.2%}", *times)

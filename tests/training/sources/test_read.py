@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from flows.csv_files import write_csv
@@ -98,6 +99,41 @@ def test_connections_have_the_features_that_their_models_read(tmp_path: Path) ->
     write_parquet(some(["BENIGN"], durations=[1]), tmp_path / "f.parquet")
     with pytest.raises(ValueError, match="dialect improved"):
         read_training_data([tmp_path / "corrected", tmp_path / "f.parquet"])
+
+
+def test_both_headers_of_2018_with_repeated_ones_and_local_times(tmp_path: Path) -> None:
+    table = some(["Benign", "DoS attacks-Hulk"], durations=[1, -2], names=COMMON_NAMES, dialect="cic-2018")
+    write_csv(table, tmp_path / "own.csv")
+    titles, *rows = [line.split(",") for line in (tmp_path / "own.csv").read_text().splitlines()]
+    times = ["20/02/2018 10:12:07", "20/02/2018 01:14:00"]
+    for row, time in zip(rows, times, strict=True):
+        row[titles.index("Timestamp")] = time
+    assert titles[:4] == ["Flow ID", "Src IP", "Src Port", "Dst IP"]
+    for first, columns in ((0, 84), (4, 80)):
+        lines = [",".join(cells[first:]) for cells in (titles, rows[0], titles, rows[1], titles)]
+        (tmp_path / "day.csv").write_text("\n".join(lines))
+        flows = read_training_data([tmp_path / "day.csv"])
+        assert len(titles) - first == columns
+        assert (flows.dialect, flows.codes.tolist()) == ("cic-2018", [0, 5])
+        assert (flows.rows_read, flows.dropped) == (4, {"repeated header": 2})
+        starts = flows.start_us.view("datetime64[us]").astype(str).tolist()
+        assert starts == ["2018-02-20T14:12:07.000000", "2018-02-20T17:14:00.000000"]
+        assert flows.features[:, 0].tolist() == [1, -2]
+        assert (flows.pair >= 0).all() == (columns == 84)
+
+
+def test_the_hdf5_of_the_predecessor_has_integers_and_no_dialect(tmp_path: Path) -> None:
+    features = dict.fromkeys(COMMON_NAMES, np.array([1, 2], np.uint16))
+    columns = {"dst_port": np.array([80, 443], np.uint32), "protocol": np.array([6, 17], np.uint8)}
+    times = ["20/02/2018 10:12:07", "01/01/1970 12:00:00"]
+    labels = ["DDoS attacks-LOIC-HTTP", "Infilteration"]
+    frame = pd.DataFrame(columns | {"timestamp": times} | features | {"label": labels})
+    with pd.HDFStore(str(tmp_path / "train.h5"), "w", complevel=5, complib="zlib") as store:
+        store.put("ids_data", frame, format="table", track_times=False)
+    flows = read_training_data([tmp_path / "train.h5"], options=ReadOptions(dialect="cic-2018"))
+    assert (flows.dialect, flows.codes.tolist(), flows.dst_port.tolist()) == ("cic-2018", [12, 10], [443, 80])
+    assert flows.features.tolist() == [[2.0] * 76, [1.0] * 76]
+    assert flows.start_us.tolist() == [UNKNOWN_TIME, 1_519_135_927_000_000]
 
 
 def test_all_features_of_a_set_can_be_taken(tmp_path: Path) -> None:
