@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 from numpy.typing import NDArray
 
-from flows.table import UNKNOWN_TIME
 from training.dataset import LabelledFlows
-from training.splits import stratified, time_ordered
+from training.splits import Split, training_rows
 
-RANDOM, TIME_ORDERED = "random", "time-ordered"
+STRATEGIES: Final = {"random": Split.RANDOM, "grouped": Split.GROUPED, "time-ordered": Split.TIME_ORDERED}
 
 
 def split_rows(
@@ -19,7 +20,7 @@ def split_rows(
 
     Args:
         flows: in the order of their start, without repeated rows.
-        strategy: RANDOM or TIME_ORDERED.
+        strategy: one of STRATEGIES.
         val_size, test_size: shares of all rows; 0 for an empty part.
         seed: of what is random.
 
@@ -39,11 +40,14 @@ def _parted(
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     if not share:
         return rows, rows[:0]
-    codes = flows.codes[rows]
-    if strategy == RANDOM:
-        chosen = stratified(codes, 1 - share, seed)
-    else:
-        if (flows.start_us == UNKNOWN_TIME).any():
-            raise ValueError(f"{TIME_ORDERED}: flows without a start are in the set")
-        chosen = time_ordered(codes, 1 - share)
+    # The features have no say, and there are millions of them.
+    bare = LabelledFlows.of(
+        np.empty((len(rows), 0)),
+        (),
+        flows.codes[rows],
+        flows.dialect,
+        start_us=flows.start_us[rows],
+        pair=flows.pair[rows],
+    )
+    chosen = training_rows(bare, STRATEGIES[strategy], 1 - share, seed)
     return rows[chosen], rows[~chosen]

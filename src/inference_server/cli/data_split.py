@@ -31,10 +31,10 @@ def split(
     nrows: Rows = None,
     random_seed: Annotated[int, typer.Option(min=0, help="of what is random")] = 42,
     strategy: Annotated[
-        Literal["random", "time-ordered"],
+        Literal["random", "grouped", "time-ordered"],
         typer.Option(
-            help="random: rows by class; time-ordered: of every class the first ones for training and the "
-            "last ones for the test"
+            help="random: rows by class; grouped: all flows of two hosts in five minutes together; "
+            "time-ordered: of every class the first ones for training and the last ones for the test"
         ),
     ] = "random",
     file_format: Annotated[
