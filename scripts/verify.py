@@ -30,6 +30,7 @@ BENCHMARKS = {
         [METER],
         [METER, "--concurrent", "1000000"],
         [METER, "--whole", "20000000"],
+        ["benchmarks/host_context.py"],
         ["benchmarks/path.py"],
         ["benchmarks/scoring.py"],
         ["benchmarks/http_api.py"],

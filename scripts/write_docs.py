@@ -1,4 +1,5 @@
-"""Writes what is generated: openapi.yaml, .env.example, and of docs/ settings.md, metrics.md, features.md."""
+"""Writes what is generated: openapi.yaml, .env.example, and of docs/ settings.md, metrics.md, features.md,
+context.md."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ from pathlib import Path
 
 import yaml
 
+from context.features_table import context_markdown
 from flows.features_table import features_markdown
 from inference_server.configuration.settings_table import env_example, settings_markdown
 from inference_server.main import create_app
@@ -26,6 +28,7 @@ def generated() -> dict[Path, str]:
         ROOT / "docs" / "settings.md": settings_markdown(),
         ROOT / "docs" / "metrics.md": metrics_markdown(),
         ROOT / "docs" / "features.md": features_markdown(),
+        ROOT / "docs" / "context.md": context_markdown(),
     }
 
 

@@ -7,6 +7,9 @@ from collections.abc import Callable, Iterator
 from os import PathLike
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from capture.blocks import BlockReader
 from capture.decompress import MAX_RATIO, CaptureStream
 from capture.meter import FlowMeter
@@ -41,6 +44,7 @@ class CaptureFile:
         name: str | None = None,
         max_flows: int | None = None,
         max_ratio: float = MAX_RATIO,
+        starts: bool = False,
     ) -> None:
         """Name the file; nothing is read yet.
 
@@ -52,6 +56,7 @@ class CaptureFile:
             name: what messages and tables call the file; its path and its name when None.
             max_flows: as `FlowMeter` takes it.
             max_ratio: bytes that a byte of a compressed file may give.
+            starts: as `FlowMeter` takes it.
 
         Raises:
             OSError: there is no such file.
@@ -67,6 +72,7 @@ class CaptureFile:
             dialect,
             live_rules=live_rules,
             max_flows=max_flows,
+            starts=starts,
             sensor=sensor,
             interface=name or self.path.name,
         )
@@ -74,6 +80,10 @@ class CaptureFile:
     def counters(self) -> MeterCounters:
         """Return the meter's counters."""
         return self._meter.counters()
+
+    def take_starts(self) -> NDArray[np.void]:
+        """Return what the meter noted of starts, see `FlowMeter.take_starts`."""
+        return self._meter.take_starts()
 
     def tables(self, progress: Callable[[int], None] | None = None) -> Iterator[FlowTable]:
         """Meter the file; yield flows in the order they end, the open ones last.

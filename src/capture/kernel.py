@@ -31,6 +31,7 @@ from capture.lifecycle import begin_connection, continue_connection, emit, forge
 from capture.prefetch import prefetch
 from capture.retransmission import count_repeated
 from capture.rules import EARLY_AGES, FLOW_TIMEOUT_US
+from capture.starts import age_starts
 from capture.update import ACK, FIN, RST, SYN, add_packet, is_forward
 from flows.jit import inlined, kernel
 from flows.table import EndReason
@@ -50,11 +51,15 @@ _ROWS_USED: Final = int(Counter.ROWS_USED)
 _WHEEL_TIME: Final = int(Counter.WHEEL_TIME)
 _NEWEST: Final = int(Counter.NEWEST)
 _IGNORED: Final = int(Counter.IGNORED_BASE)
+_STARTS_DUE: Final = int(Counter.STARTS_DUE)
+_STARTS_NOTED: Final = int(Counter.STARTS_NOTED)
+_STARTS_TAKEN: Final = int(Counter.STARTS_TAKEN)
 _STALE_TCP_HEADER: Final = int(Counter.STALE_TCP_HEADER)
 _RULE_LIVE: Final = int(Rule.LIVE)
 _LINGER: Final = int(Rule.LINGER)
 _IDLE: Final = int(Rule.IDLE)
 _RULE_EARLY: Final = int(Rule.EARLY)
+_RULE_STARTS: Final = int(Rule.STARTS)
 _CLOSE: Final = int(Rule.CLOSE)
 _STALE_UDP_HEADER: Final = int(Rule.STALE_UDP_HEADER)
 _COUNTS_RETRANSMISSIONS: Final = int(Rule.COUNTS_RETRANSMISSIONS)
@@ -174,9 +179,18 @@ def _borrow_header(packet: Any, counters: NDArray[np.int64]) -> None:
 
 
 @inlined
-def _lacks_row(counters: NDArray[np.int64], rows: Number, max_flows: Number) -> bool:
-    """Whether the next flow needs a row that only the caller can add."""
-    return bool(rows < max_flows and counters[_FREE] == 0 and counters[_ROWS_USED] == rows)
+def _lacks_room(counters: NDArray[np.int64], rules: NDArray[np.int64], rows: Number, starts: Number) -> bool:
+    """Whether the next flow needs a row, or a place among the starts, that only the caller can give."""
+    if rows < rules[_MAX_FLOWS] and counters[_FREE] == 0 and counters[_ROWS_USED] == rows:
+        return True
+    return bool(rules[_RULE_STARTS] and counters[_STARTS_NOTED] - counters[_STARTS_TAKEN] >= starts)
+
+
+@inlined
+def _add_ordinary(flow: Any, packet: Any, rules: NDArray[np.int64]) -> None:
+    add_packet(flow, packet, rules, False)
+    if flow.tcp_state == _SECOND_FIN and packet.tcp_flags & ACK:
+        flow.tcp_state = _READY
 
 
 @inlined
@@ -207,10 +221,11 @@ def meter_packets(
 ) -> Number:
     """Meter the packets `first` to `count` of a block.
 
-    Returns the first packet not metered: `count`, or earlier when the output or the flow rows are
-    full and the caller must make room.
+    Returns the first packet not metered: `count`, or earlier when the output, the flow rows or the
+    starts are full and the caller must make room.
     """
     counters, rules, flows = state.counters, state.rules, state.flows
+    starts = state.starts.shape[0]
     out_limit = state.out.shape[0] - EMITTED_PER_PACKET
     for group in range(first, count, PACKETS_AT_ONCE):
         size = min(PACKETS_AT_ONCE, count - group)
@@ -218,7 +233,7 @@ def meter_packets(
         for k in range(size):
             number = group + k
             packet = state.packet[k]
-            if counters[_OUTPUT] > out_limit or _lacks_row(counters, flows.shape[0], rules[_MAX_FLOWS]):
+            if counters[_OUTPUT] > out_limit or _lacks_room(counters, rules, flows.shape[0], starts):
                 return number
             counters[_PACKETS] += 1
             if packet.ignored:
@@ -226,15 +241,15 @@ def meter_packets(
                 continue
             packet.ts = index.ts[number]
             counters[_NEWEST] = max(counters[_NEWEST], packet.ts)
+            if packet.ts > counters[_STARTS_DUE]:
+                age_starts(state, packet.ts)
             if rules[_STALE_UDP_HEADER]:
                 _borrow_header(packet, counters)
             tag = packet.tag
             row = find_row(flows, state.slots, tag, packet)
             # The hot path hands no `state` on: copying that costs more than adding the packet.
             if row >= 0 and _is_ordinary(flows[row], packet, rules):
-                add_packet(flows[row], packet, rules, False)
-                if flows[row].tcp_state == _SECOND_FIN and packet.tcp_flags & ACK:
-                    flows[row].tcp_state = _READY
+                _add_ordinary(flows[row], packet, rules)
                 counters[_METERED] += 1
             elif row >= 0:
                 counters[_METERED if _meter_known(state, row, packet) else _LATE] += 1

@@ -75,6 +75,11 @@ class Counter(IntEnum):
     DROPPED = 14
     EARLY = 15
     IGNORED_BASE = 16
+    STARTS_NOTED = 26
+    STARTS_AGED = 27
+    STARTS_TAKEN = 28
+    STARTS_DUE = 29
+    FIRST_UID = 30
     EMITTED_BASE = 32
     SIZE = 48
 
@@ -86,30 +91,31 @@ class Rule(IntEnum):
     LINGER = 1
     IDLE = 2
     MAX_FLOWS = 3
-    CLOSE = 4
-    DROPS_SINGLE_PACKETS = 5
-    ICMP = 6
-    IGMP = 7
-    SCTP = 8
-    RELABELS_LATE = 9
-    DATAGRAMS_STAY = 10
-    FIRST_LENGTH_TWICE = 11
-    FIRST_PUSH_URGENT_ONLY = 12
-    FLAGS = 13
-    BULK = 14
-    SUBFLOW = 15
-    INTEGER_DOWN_UP = 16
-    DEFINED_RATES = 17
-    FIRST_DATA_PACKET = 18
-    FIRST_BACKWARD_WINDOW = 19
-    NO_WINDOW = 20
-    ZERO_LENGTH_IS_PORTLESS = 21
-    PADDING_IS_PAYLOAD = 22
-    STALE_UDP_HEADER = 23
-    SYN_ACK_REVERSES = 24
-    COUNTS_RETRANSMISSIONS = 25
-    TIMES_ALL_PROTOCOLS = 26
-    EARLY = 27
+    STARTS = 4
+    CLOSE = 5
+    DROPS_SINGLE_PACKETS = 6
+    ICMP = 7
+    IGMP = 8
+    SCTP = 9
+    RELABELS_LATE = 10
+    DATAGRAMS_STAY = 11
+    FIRST_LENGTH_TWICE = 12
+    FIRST_PUSH_URGENT_ONLY = 13
+    FLAGS = 14
+    BULK = 15
+    SUBFLOW = 16
+    INTEGER_DOWN_UP = 17
+    DEFINED_RATES = 18
+    FIRST_DATA_PACKET = 19
+    FIRST_BACKWARD_WINDOW = 20
+    NO_WINDOW = 21
+    ZERO_LENGTH_IS_PORTLESS = 22
+    PADDING_IS_PAYLOAD = 23
+    STALE_UDP_HEADER = 24
+    SYN_ACK_REVERSES = 25
+    COUNTS_RETRANSMISSIONS = 26
+    TIMES_ALL_PROTOCOLS = 27
+    EARLY = 28
     """The first of EARLY_AGES ages and an unreachable one."""
 
 
@@ -274,6 +280,7 @@ class MeterState(NamedTuple):
         counters: int64, see Counter.
         rules: int64, see Rule.
         packet: PACKETS_AT_ONCE of PACKET, those in hand.
+        starts: START rows, a power of two; one unless starts are noted.
         out: EMITTED rows.
         out_features: float64, len(out) x features.
     """
@@ -287,6 +294,7 @@ class MeterState(NamedTuple):
     counters: NDArray[np.int64]
     rules: NDArray[np.int64]
     packet: Records
+    starts: Records
     out: Records
     out_features: NDArray[np.float64]
 

@@ -20,6 +20,7 @@ from capture.flow_table import insert_row, remove_row
 from capture.layout import Counter, FlowState, MeterState, Number, Rule
 from capture.retransmission import count_repeated
 from capture.rules import FLOW_TIMEOUT_US
+from capture.starts import end_start, note_start
 from capture.update import ACK, SYN, start_flow
 from flows.jit import inlined
 from flows.table import EndReason
@@ -85,6 +86,7 @@ def _is_dropped(state: MeterState, flow: Any) -> bool:
 def emit(state: MeterState, row: Number, reason: Number) -> None:
     """Write a flow out, or drop it where the dialect drops flows of one packet."""
     state.counters[_LIVE_FLOWS] -= 1
+    end_start(state, row)
     if _is_dropped(state, state.flows[row]):
         state.counters[_DROPPED] += 1
         return
@@ -203,6 +205,7 @@ def _begin(state: MeterState, row: Number, packet: Any) -> None:
         state.connections[row].bwd_repeated = 0
         count_repeated(state, row, packet)
     start_flow(flow, packet, state.rules)
+    note_start(state, row)
     if state.rules[_RULE_LIVE]:
         schedule(state, row)
 

@@ -29,8 +29,10 @@ from capture.layout import (
 from capture.options import LIVE_FLOWS
 from capture.retransmission import GENERATION_SLOTS
 from capture.rules import EARLY_AGES, MICROSECONDS, LiveRules
+from capture.starts import NEVER, STARTS_AT_ONCE, age_now
 from capture.status import MeterCounters
 from flows.dialects import IMPROVED
+from flows.starts import START, START_AGE_US
 from flows.table import EndReason, FlowTable
 
 OUTPUT_FLOWS: Final = 4096
@@ -47,6 +49,9 @@ class FlowMeter:
 
     Without live rules flows end exactly as the dialect says and the flow table grows as needed; with
     them it has a fixed size and `expire` ends flows on a quiet wire. Not thread-safe.
+
+    Attributes:
+        starts_hurried: starts looked at before their time, because the ring had no room.
     """
 
     def __init__(
@@ -55,6 +60,7 @@ class FlowMeter:
         *,
         live_rules: LiveRules | None = None,
         max_flows: int | None = None,
+        starts: bool = False,
         sensor: str = "",
         interface: str = "",
     ) -> None:
@@ -64,6 +70,7 @@ class FlowMeter:
             dialect: whose rules measure.
             live_rules: expiry on a quiet wire; None for the dialect's own rules alone.
             max_flows: flows kept at once; when full, long silent ones are emitted early.
+            starts: also note when flows began, for `take_starts`.
             sensor: name that the flow tables carry.
             interface: name that the flow tables carry.
 
@@ -75,22 +82,19 @@ class FlowMeter:
         if max_flows < 1:
             raise ValueError(f"max_flows must be at least 1, not {max_flows}")
         rows = min(max_flows, FILE_FLOWS_START)
-        ages = np.full(EARLY_AGES + 1, np.iinfo(np.int64).max // 2)
-        rules = np.concatenate([np.zeros(Rule.CLOSE, np.int64), rule_values(dialect), ages])
+        rules = _rules(dialect, live_rules)
         rules[Rule.MAX_FLOWS] = max_flows
-        if live_rules is not None:
-            rules[Rule.LIVE] = 1
-            rules[Rule.LINGER] = round(live_rules.linger_seconds * MICROSECONDS)
-            rules[Rule.IDLE] = round(live_rules.idle_seconds * MICROSECONDS)
-            for at, age in enumerate(live_rules.early_seconds, Rule.EARLY):
-                rules[at] = round(age * MICROSECONDS)
+        rules[Rule.STARTS] = starts
         counters = np.zeros(Counter.SIZE, np.int64)
         # Uids of two runs of a sensor must not meet; 31 random bits keep the sum below 2^63.
-        counters[Counter.NEXT_UID] = secrets.randbits(31) << 32
+        counters[Counter.NEXT_UID] = counters[Counter.FIRST_UID] = secrets.randbits(31) << 32
+        counters[Counter.STARTS_DUE] = NEVER
         self._dialect = dialect
         self._feature_names = feature_names(dialect)
         self._sensor = sensor
         self._interface = interface
+        self._starts: list[NDArray[np.void]] = []
+        self.starts_hurried = 0
         self._state = MeterState(
             flows=records(rows, FLOW),
             connections=records(rows if rules[Rule.COUNTS_RETRANSMISSIONS] else 1, CONNECTION),
@@ -101,6 +105,7 @@ class FlowMeter:
             counters=counters,
             rules=rules,
             packet=records(PACKETS_AT_ONCE, PACKET),
+            starts=records(STARTS_AT_ONCE if starts else 1, START),
             out=records(OUTPUT_FLOWS, EMITTED),
             out_features=np.zeros((OUTPUT_FLOWS, len(self._feature_names))),
         )
@@ -113,11 +118,15 @@ class FlowMeter:
             if done < count:
                 if self._output_full():
                     yield self._drain()
+                elif self._starts_full():
+                    self._make_room_for_starts()
                 else:
                     self._grow()
 
     def expire(self, now_us: int) -> Iterator[FlowTable]:
         """End the flows whose time has passed; no packet from before `now_us` may follow."""
+        if now_us > self._state.counters[Counter.STARTS_DUE]:
+            age_now(self._state, now_us)
         more = True
         while more:
             more = expire_flows(now_us, self._state)
@@ -132,6 +141,17 @@ class FlowMeter:
         while row >= 0:
             row = flush_flows(row, self._state)
             yield from self.drain()
+        self._state.counters[Counter.STARTS_AGED] = self._state.counters[Counter.STARTS_NOTED]
+        self._state.counters[Counter.STARTS_DUE] = NEVER
+
+    def take_starts(self) -> NDArray[np.void]:
+        """Return the starts that were looked at since the last call: START rows, in the order of the uids.
+
+        A flow's start is among them once packets come that are START_AGE_US younger, or after `flush`.
+        """
+        self._save_starts()
+        taken, self._starts = self._starts, []
+        return taken[0] if len(taken) == 1 else np.concatenate([np.empty(0, START), *taken])
 
     def drain(self) -> Iterator[FlowTable]:
         """Yield the flows that have ended since the last table, if there are any."""
@@ -165,6 +185,29 @@ class FlowMeter:
     def memory_bytes(self) -> int:
         """How much memory its arrays take; what no flow has used yet is not resident."""
         return sum(array.nbytes for array in self._state)
+
+    def _starts_full(self) -> bool:
+        counters = self._state.counters
+        waiting = counters[Counter.STARTS_NOTED] - counters[Counter.STARTS_TAKEN]
+        return bool(self._state.rules[Rule.STARTS] and waiting >= len(self._state.starts))
+
+    def _make_room_for_starts(self) -> None:
+        counters = self._state.counters
+        if counters[Counter.STARTS_AGED] == counters[Counter.STARTS_TAKEN]:
+            # More begin within START_AGE_US than the ring holds: the first half is looked at sooner.
+            half = int(counters[Counter.STARTS_TAKEN]) + len(self._state.starts) // 2
+            newest = self._state.starts.start[half % len(self._state.starts)]
+            before = int(counters[Counter.STARTS_AGED])
+            age_now(self._state, int(newest) + START_AGE_US + 1)
+            self.starts_hurried += int(counters[Counter.STARTS_AGED]) - before
+        self._save_starts()
+
+    def _save_starts(self) -> None:
+        counters, ring = self._state.counters, self._state.starts
+        first, last = int(counters[Counter.STARTS_TAKEN]), int(counters[Counter.STARTS_AGED])
+        if last > first:
+            self._starts.append(ring.view(np.ndarray)[np.arange(first, last) % len(ring)])
+            counters[Counter.STARTS_TAKEN] = last
 
     def _output_full(self) -> bool:
         return bool(self._state.counters[Counter.OUTPUT] > OUTPUT_FLOWS - EMITTED_PER_PACKET)
@@ -207,6 +250,18 @@ class FlowMeter:
         self._state = old._replace(
             connections=connections, flows=flows, slots=slots, free=np.zeros(rows, np.int32)
         )
+
+
+def _rules(dialect: str, live_rules: LiveRules | None) -> NDArray[np.int64]:
+    ages = np.full(EARLY_AGES + 1, np.iinfo(np.int64).max // 2)
+    rules: NDArray[np.int64] = np.concatenate([np.zeros(Rule.CLOSE, np.int64), rule_values(dialect), ages])
+    if live_rules is not None:
+        rules[Rule.LIVE] = 1
+        rules[Rule.LINGER] = round(live_rules.linger_seconds * MICROSECONDS)
+        rules[Rule.IDLE] = round(live_rules.idle_seconds * MICROSECONDS)
+        for at, age in enumerate(live_rules.early_seconds, Rule.EARLY):
+            rules[at] = round(age * MICROSECONDS)
+    return rules
 
 
 def _slot_count(rows: int) -> int:

@@ -12,6 +12,7 @@ import typer
 
 from capture.dialects import feature_names
 from capture.rules import LiveRules
+from context.features import CONTEXT_NAMES
 from flows.csv_files import CsvFlowWriter
 from flows.parquet_files import ParquetFlowWriter
 from flows.table import FlowTable
@@ -37,19 +38,24 @@ def meter(
     live_rules: Annotated[
         bool, typer.Option("--live-rules", help="end flows as on a live interface, not as in a file")
     ] = False,
+    context: Annotated[
+        bool, typer.Option("--context", help="add what each flow's hosts did before: docs/context.md")
+    ] = False,
 ) -> None:
     """Measure the flows of captures and write one row a flow."""
     with one_line_errors(), ReadingBar(captures) as bar:
         suffix = output_format(output, captures, FORMATS)
         if header is not None and suffix != ".csv":
             raise ValueError(f"--header {header} is for .csv: Parquet keeps the canonical names")
+        if context and suffix == ".csv":
+            raise ValueError("--context is for .parquet: no CSV header has titles for these features")
         flows = 0
         with whole_file(output) as unfinished, _writer(unfinished, header) as writer:
-            for table in ahead(_tables(bar, captures, dialect, LiveRules() if live_rules else None)):
+            for table in ahead(_tables(bar, captures, dialect, LiveRules() if live_rules else None, context)):
                 writer.write(table)
                 flows += len(table)
             if not flows:
-                names = feature_names(dialect)
+                names = feature_names(dialect) + (CONTEXT_NAMES if context else ())
                 writer.write(FlowTable.from_features(np.empty((0, len(names))), names, dialect))
         typer.echo(f"{output}: {flows:,} flows of {bar.counted()} in {bar.seconds:.1f} s, {bar.rate()}")
 
@@ -59,10 +65,14 @@ def _writer(path: Path, header: HeaderName | None) -> CsvFlowWriter | ParquetFlo
 
 
 def _tables(
-    bar: ReadingBar, captures: list[Path], dialect: DialectName, live_rules: LiveRules | None
+    bar: ReadingBar,
+    captures: list[Path],
+    dialect: DialectName,
+    live_rules: LiveRules | None,
+    context: bool,
 ) -> Iterator[FlowTable]:
     for path in captures:
-        for table in bar.capture(path, live_rules, dialect=dialect):
+        for table in bar.capture(path, live_rules, dialect=dialect, context=context):
             if len(captures) == 1:
                 yield table
             else:

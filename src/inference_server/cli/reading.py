@@ -19,6 +19,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from capture.files import CaptureFile
 from capture.rules import LiveRules
 from capture.warm_up import warm_up_files
+from context.stage import with_context
 from flows.dialects import IMPROVED
 from flows.table import FlowTable
 
@@ -123,15 +124,20 @@ class ReadingBar:
         return f"{self.packets / max(self.seconds, 1e-9):,.0f} packets/s"
 
     def capture(
-        self, path: Path, live_rules: LiveRules | None = None, *, dialect: str = IMPROVED
+        self,
+        path: Path,
+        live_rules: LiveRules | None = None,
+        *,
+        dialect: str = IMPROVED,
+        context: bool = False,
     ) -> Iterator[FlowTable]:
-        """Meter a capture; a file that is cut off gives what it has and a warning.
+        """Meter a capture, with host context if asked; one that is cut off gives what it has and a warning.
 
         Raises:
             OSError: it cannot be read.
             ValueError: it is no capture, or broken before its first packet.
         """
-        capture = CaptureFile(path, dialect=dialect, live_rules=live_rules)
+        capture = CaptureFile(path, dialect=dialect, live_rules=live_rules, starts=context)
         before = self.packets
         flows = 0
 
@@ -139,7 +145,8 @@ class ReadingBar:
             self.packets = before + capture.counters().packets
             self.advance(path, read)
 
-        for table in capture.tables(read_so_far):
+        tables = capture.tables(read_so_far)
+        for table in with_context(tables, capture.take_starts) if context else tables:
             flows += len(table)
             yield table
         counters = capture.counters()

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import get_args
 
+import numpy as np
 import pandas as pd
 import pytest
 import typer
@@ -11,9 +12,11 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from capture.dialects import RULES, feature_names
+from context.features import CONTEXT_NAMES
 from flows.csv_files import read_csv
 from flows.headers import HEADERS, own_header
 from flows.parquet_files import read_parquet
+from flows.schema import COMMON_NAMES
 from flows.table import FlowTable
 from helpers.packets import pcap, write_capture
 from helpers.parity import compare, reference_rows
@@ -204,3 +207,21 @@ def test_every_row_of_the_reference_captures(tmp_path: Path, capture: Path) -> N
     report = compare(expected, reference_rows(pd.read_csv(tmp_path / "flows.csv")), capture.stem)
     assert report.rows > 0
     assert (report.equal, report.missing) == (report.rows, []), report.examples
+
+
+def test_context_is_added_and_changes_no_feature(tmp_path: Path) -> None:
+    plain, with_context = tmp_path / "plain.parquet", tmp_path / "context.parquet"
+    for arguments in (["-o", plain], ["-o", with_context, "--context"]):
+        result = run(DEMO, *arguments)
+        assert result.exit_code == 0, result.output
+    flows = read_parquet(plain)
+    found = read_parquet(with_context, required=(*COMMON_NAMES, *CONTEXT_NAMES))
+    assert np.array_equal(found.select(COMMON_NAMES), flows.select(COMMON_NAMES), equal_nan=True)
+    assert (found.column("src_flows_60s") >= 1).all()
+    assert found.column("src_ports_10s").max() > 50
+
+
+def test_context_needs_parquet(tmp_path: Path) -> None:
+    result = run(DEMO, "-o", tmp_path / "flows.csv", "--context")
+    assert result.exit_code == 1
+    assert "--context is for .parquet" in result.output
