@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -23,10 +23,10 @@ from sklearn.utils.validation import check_is_fitted
 
 from detection import compile_layers, compile_trees
 from detection.compiled import CompiledModel
-from detection.layer_kernels import HALVING, IDENTITY, ODDS, SOFTMAX
+from detection.layer_kernels import HALVING, IDENTITY, ODDS, RELU, SOFTMAX
 from detection.layers import Distance, Log
 from detection.step_checks import Floats, Ints
-from detection.steps import Step
+from detection.steps import Scale, Step
 
 SUPPORTED: Final = (
     "supported are RandomForestClassifier, ExtraTreesClassifier, DecisionTreeClassifier, "
@@ -92,6 +92,23 @@ def compile_autoencoder(pipeline: Pipeline, reference: float) -> CompiledModel:
     error = builder.append(Distance(np.concatenate([scaled, repeated])))
     p = builder.append(compile_layers.dense(error, np.array([[1.0 / reference]]), np.zeros(1), ODDS))
     return builder.of_one(p)
+
+
+def compile_network(mean: Floats, scale: Floats, layers: Sequence[tuple[Floats, Floats]]) -> CompiledModel:
+    """Return the steps of a network over scaled logarithms of F features.
+
+    Args:
+        mean, scale: F each, of the logarithms.
+        layers: weights, n x m, and bias, m, of each; a relu between them, a softmax behind the last.
+    """
+    *hidden, (weights, bias) = layers
+    builder = _Builder(len(mean), len(bias))
+    columns = builder.append(Log(np.arange(builder.features)))
+    columns = builder.append(Scale(columns, np.array(mean, np.float64), np.array(scale, np.float64)))
+    for each in hidden:
+        columns = builder.append(compile_layers.dense(columns, *each, RELU))
+    builder.append(compile_layers.dense(columns, weights, bias, SOFTMAX))
+    return builder.made()
 
 
 def _expected_depth(samples: int) -> float:

@@ -5,8 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from detection.catboost_model import CatBoostModel
-from detection.compile_sklearn import compile_autoencoder, compile_isolation, compile_pipeline
+from detection.compile_sklearn import (
+    compile_autoencoder,
+    compile_isolation,
+    compile_network,
+    compile_pipeline,
+)
 from detection.compiled import CompiledModel
+from training.deep import Convolution
 from training.novelty import AutoencoderNovelty, IsolationNovelty
 
 
@@ -20,6 +26,8 @@ def compiled(estimator: Any) -> CompiledModel | CatBoostModel:
         return compile_isolation(estimator.detector_)
     if isinstance(estimator, AutoencoderNovelty):
         return compile_autoencoder(estimator.detector_, estimator.reference_)
+    if isinstance(estimator, Convolution):
+        return compile_network(estimator.mean_, estimator.scale_, estimator.layers())
     if type(estimator).__name__ == "CatBoostClassifier":
         return CatBoostModel(estimator)
     return compile_pipeline(estimator)

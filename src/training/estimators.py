@@ -18,7 +18,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.class_weight import compute_sample_weight
 
 from flows.labels import ATTACK
-from training import makes, novelty
+from training import deep, makes, novelty
 
 SEED: Final = 42
 DEFAULT: Final = "stacked"
@@ -86,9 +86,10 @@ def kind_named(name: str) -> Kind:
     Raises:
         ValueError: there is none of this name; names all.
     """
-    if name not in ESTIMATORS:
-        raise ValueError(f"no estimator {name}; there are {', '.join(ESTIMATORS)}")
-    return ESTIMATORS[name]
+    known = {**ESTIMATORS, **DEEP}
+    if name not in known:
+        raise ValueError(f"no estimator {name}; there are {', '.join(known)}")
+    return known[name]
 
 
 def fit(
@@ -236,3 +237,15 @@ _KINDS: Final = (
     ),
 )
 ESTIMATORS: Final[Mapping[str, Kind]] = MappingProxyType({kind.name: kind for kind in _KINDS})
+DEEP: Final[Mapping[str, Kind]] = MappingProxyType(
+    {
+        "cnn": Kind(
+            "cnn",
+            "a convolution over the features",
+            deep.Convolution,
+            {"width": IntDistribution(8, 32, step=8), "rate": FloatDistribution(1e-4, 1e-2, log=True)},
+            weighted=True,
+        )
+    }
+)
+"""Kinds that need torch, which is not installed with the others."""

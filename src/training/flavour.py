@@ -14,6 +14,7 @@ from mlflow.models import Model, ModelSignature
 from mlflow.types import ColSpec, DataType, Schema, TensorSpec
 
 from detection.package import ESTIMATOR
+from training.deep import Network
 
 MLMODEL: Final = "MLmodel"
 TRUSTED_TYPES: Final = (
@@ -36,8 +37,11 @@ def save_flavour(estimator: Any, directory: Path, names: tuple[str, ...]) -> Non
     """Write model/ below `directory`, and beside it the MLmodel that points into it.
 
     The model answers the most probable class code, without the operating threshold. That of a novelty
-    detector is scikit-learn's estimator behind it, with that one's own answers.
+    detector is scikit-learn's estimator behind it, with that one's own answers. A network of torch has none.
     """
+    if isinstance(estimator, Network):
+        # Torch's file is a pickle; the compiled arrays are the whole network.
+        return
     columns: list[ColSpec | TensorSpec] = [ColSpec(DataType.double, name) for name in names]
     folder = directory / ESTIMATOR
     inner = getattr(estimator, "detector_", estimator)

@@ -95,7 +95,7 @@ def makers(seed: int = SEED) -> str:
 def iterations(pipeline: Any) -> dict[str, int]:
     """Return how many iterations each regression of a fitted pipeline took."""
     stack = pipeline[-1]
-    regressions = {"base": stack.named_estimators_["lr"], "final": stack.final_estimator_}
+    regressions = {"base": stack.named_estimators_["lr"][-1], "final": stack.final_estimator_}
     return {name: int(model.n_iter_.max()) for name, model in regressions.items()}
 
 

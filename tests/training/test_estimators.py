@@ -88,7 +88,7 @@ def test_serving_can_compile_the_default() -> None:
 def test_a_regression_that_does_not_converge_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     rows, codes = made_up_flows(150)
     kind = kind_named(DEFAULT)
-    made = kind.made(0, {"trees": 2}).set_params(stack__lr__max_iter=1)
+    made = kind.made(0, {"trees": 2}).set_params(stack__lr__lr__max_iter=1)
     monkeypatch.setattr(Kind, "made", lambda *_: made)
     with pytest.raises(ConvergenceWarning):
         fit(kind, rows, codes, COMMON_NAMES)
