@@ -7,9 +7,12 @@ ARG NUMBA_CPU_NAME=x86-64-v2
 ARG NUMBA_CPU_FEATURES=+sse4.2
 ENV NUMBA_CPU_NAME=${NUMBA_CPU_NAME} NUMBA_CPU_FEATURES=${NUMBA_CPU_FEATURES} \
     PATH=/opt/ml-ids/bin:${PATH} PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
-RUN python -m venv /opt/ml-ids
-COPY deploy/docker/sensor.txt src/capture/extractors/build.txt /tmp/
-RUN pip install --quiet --require-hashes -r /tmp/sensor.txt -r /tmp/build.txt
+# hadolint ignore=DL3008
+RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends binutils >/dev/null
+COPY deploy/docker/sensor.txt src/capture/extractors/build.txt deploy/docker/slim.sh /tmp/
+RUN python -m venv /opt/ml-ids && \
+    pip install --quiet --require-hashes -r /tmp/sensor.txt -r /tmp/build.txt && \
+    sh /tmp/slim.sh /opt/ml-ids/lib/python3.*/site-packages
 COPY pyproject.toml README.md LICENSE /app/
 COPY models /app/models
 COPY data/demo /app/data/demo
@@ -17,8 +20,6 @@ COPY src /app/src
 # Afterwards nothing is installed any more. The kernels are compiled where they will be looked for.
 RUN pip install --quiet --no-deps --no-build-isolation -e /app && \
     pip uninstall --quiet --yes setuptools pip && \
-    find /opt/ml-ids -type d \( -name tests -o -name test -o -path '*/pyarrow/include' \) -prune -exec rm -r {} + && \
-    rm /opt/ml-ids/lib/python3.*/site-packages/pyarrow/*_flight.* && \
     python -m compileall -q /app/src && \
     NUMBA_CACHE_DIR=/opt/ml-ids/kernels python -m inference_server.kernels
 
@@ -27,13 +28,14 @@ ARG NUMBA_CPU_NAME=x86-64-v2
 ARG NUMBA_CPU_FEATURES=+sse4.2
 # libpcap compiles CAPTURE_FILTER. The one file with a capability is a second interpreter: containers without
 # NET_RAW could not run it, and start with the first.
+# hadolint ignore=DL3008
 RUN apt-get update -qq && \
     apt-get install -y -qq --no-install-recommends libcap2-bin libpcap0.8 >/dev/null && \
     apt-get clean && rm -rf /var/lib/apt/lists/* && \
     install -d -o 10001 -g 10001 /app/logs /app/state
 COPY --from=build /opt/ml-ids /opt/ml-ids
 COPY --from=build /app /app
-COPY deploy/docker/entrypoint.sh deploy/docker/healthcheck.py deploy/docker/aws_local.py /opt/ml-ids/bin/
+COPY deploy/docker/entrypoint.sh deploy/docker/healthcheck.py /opt/ml-ids/bin/
 RUN cp "$(readlink -f /opt/ml-ids/bin/python)" /opt/ml-ids/bin/python-capture && \
     setcap cap_net_raw+ep /opt/ml-ids/bin/python-capture && \
     chmod 755 /opt/ml-ids/bin/entrypoint.sh

@@ -63,8 +63,8 @@ verify: setup  ## lint, all tests, also the slow ones, and the benchmarks
 image:  ## build the container image $(IMAGE)
 	docker build --target ml-ids --tag $(IMAGE) .
 
-test-deploy: setup  ## build the images and run them with a Docker engine, which is started if need be
-	$(BIN)/python -m pytest -m "" tests/deploy
+test-deploy: setup  ## build the images and run them with a Docker engine, started if need be; PYTEST=... adds options
+	$(BIN)/python -m pytest -m "" tests/deploy $(PYTEST)
 
 audit: $(AUDIT)/.complete  ## look for known weaknesses of what the image holds
 	$(AUDIT)/bin/pip-audit --disable-pip --require-hashes --requirement deploy/docker/sensor.txt
@@ -114,7 +114,7 @@ requirements: setup  ## compile requirements.txt from pyproject.toml; UPGRADE=--
 	    --no-emit-index-url --custom-compile-command 'make requirements' $(UPGRADE) $$pins.in -o $$pins.txt || exit 1; \
 	done
 	for name in 'sensor=--constraint requirements.txt --extra sensor pyproject.toml' \
-	    'mlflow=--constraint requirements.txt deploy/docker/mlflow.in' aws-local=deploy/docker/aws-local.in; do \
+	    'mlflow=--constraint requirements.txt deploy/docker/mlflow.in' aws-local=deploy/docker/aws-local.in s3=deploy/docker/s3.in; do \
 	  $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url \
 	    --custom-compile-command 'make requirements' $(UPGRADE) $${name#*=} -o deploy/docker/$${name%%=*}.txt || exit 1; \
 	done
