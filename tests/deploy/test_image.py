@@ -1,80 +1,33 @@
-"""The sensor's image with a real engine: the predecessors' commands, and what is promised beyond them."""
+"""The sensor's image with a real engine: the predecessors' options, and what is promised beyond them."""
 
 from __future__ import annotations
 
 import json
-import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+import socket
+import struct
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
+from helpers.containers import ONLY_NET_RAW, START_SECONDS, UID, container, ready
 from helpers.engine import Engine
 from helpers.models import typical_flow
 from helpers.server import wait_until
 from helpers.tools import free_port
+from helpers.veth import wire_on_the_host
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.needs_engine
 
-UID = 10001
 ATTACK = 17
-ONLY_NET_RAW = 1 << 13
 MEGABYTE = 1_000_000
 LARGEST = 950 * MEGABYTE
+LARGEST_RESIDENT = 400 * MEGABYTE
+STOP_SECONDS = 5
 QUIET = ("-e", "START_CICFLOWMETER=false")
 HARDENED = ("--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL", "--cap-add", "NET_RAW")
-
-
-@dataclass(frozen=True)
-class Container:
-    """A container that runs, or did."""
-
-    docker: Engine
-    name: str
-
-    def inspect(self, template: str) -> str:
-        return self.docker.run("docker", "inspect", "--format", template, self.name).stdout.strip()
-
-    def exec(self, *command: str) -> str:
-        return self.docker.run("docker", "exec", self.name, *command).stdout
-
-    def logs(self) -> str:
-        told = self.docker.run("docker", "logs", self.name)
-        return told.stdout + told.stderr
-
-    def ended(self) -> int:
-        """Wait for its end; its exit code."""
-        wait_until(lambda: self.inspect("{{.State.Running}}") == "false", seconds=120)
-        return int(self.inspect("{{.State.ExitCode}}"))
-
-
-@contextmanager
-def container(
-    docker: Engine, image: str, *options: str, command: tuple[str, ...] = ()
-) -> Iterator[Container]:
-    """Run the image with `docker run`'s options; removed afterwards, its volumes too."""
-    name = f"ml-ids-test-{uuid.uuid4().hex[:8]}"
-    docker.run("docker", "run", "--detach", "--name", name, *options, image)
-    try:
-        yield Container(docker, name)
-    finally:
-        docker.run("docker", "rm", "--force", "--volumes", name)
-
-
-def ready(url: str) -> bool:
-    try:
-        return httpx.get(f"{url}/ready", timeout=5).status_code == 200
-    except httpx.HTTPError:
-        return False
-
-
-def status_of(running: Container) -> dict[str, str]:
-    """What the kernel says of the service's process."""
-    lines = running.exec("cat", "/proc/1/status").splitlines()
-    return dict(line.split(":\t", 1) for line in lines if ":\t" in line)
+OF_ITS_OWN = ("-v", "/app/logs", "-v", "/app/state", "--user", f"{UID}:{UID}")
 
 
 def test_it_is_small(docker: Engine, image: str) -> None:
@@ -88,20 +41,17 @@ def test_the_sensors_command_on_the_hosts_network(docker: Engine, image: str, tm
     options = ("--network", "host", "--cap-add=NET_RAW", "--cap-add=NET_ADMIN", "-v", f"{logs}:/app/logs")
     settings = ("-e", f"PORT={port}", "-e", "CIC_INTERFACE=lo", "-e", "LOG_NEGATIVE_PREDICTIONS=true")
     with container(docker, image, *options, *settings) as running:
-        wait_until(lambda: ready(url), seconds=120)
+        wait_until(lambda: ready(url), seconds=START_SECONDS)
         health = httpx.get(f"{url}/health").json()
         assert [each["interface"] for each in health["capture"]["interfaces"]] == ["lo"]
         assert httpx.post(f"{url}/predict", json=typical_flow(ATTACK)).json()["label"]
         wait_until(lambda: any(logs.glob("*_predictions.log")))
-        status = status_of(running)
+        status = running.status
         assert status["Uid"].split() == [str(UID)] * 4
         assert int(status["CapEff"], 16) == ONLY_NET_RAW
         assert {path.stat().st_uid for path in (logs, *logs.iterdir())} == {UID}
         assert listens_at(port) == "127.0.0.1"
         wait_until(lambda: running.inspect("{{.State.Health.Status}}") == "healthy", seconds=60)
-        docker.run("docker", "stop", "--time", "20", running.name)
-        assert running.ended() == 0
-        assert ": stopped" in running.logs()
 
 
 def listens_at(port: int) -> str:
@@ -114,6 +64,27 @@ def listens_at(port: int) -> str:
     return ".".join(str(byte) for byte in reversed(bytes.fromhex(local.partition(":")[0])))
 
 
+def test_stopped_it_scores_the_flows_that_are_open_and_ends_in_time(
+    docker: Engine, image: str, tmp_path: Path
+) -> None:
+    logs, port, nobody = tmp_path / "logs", free_port(), free_port()
+    logs.mkdir()
+    settings = ("-e", f"PORT={port}", "-e", "CIC_INTERFACE=lo", "-e", "LOG_NEGATIVE_PREDICTIONS=true")
+    url = f"http://127.0.0.1:{port}"
+    with container(docker, image, "--network", "host", "-v", f"{logs}:/app/logs", *settings) as running:
+        wait_until(lambda: ready(url), seconds=START_SECONDS)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            sender.sendto(b"open", ("127.0.0.1", nobody))
+        wait_until(lambda: health(url)["capture"]["interfaces"][0]["counters"]["flows_live"])
+        # An engine kills what has not ended by then, and the exit code says so.
+        docker.run("docker", "stop", "--time", str(STOP_SECONDS), running.name)
+        assert running.ended() == 0
+        assert ": stopped" in running.logs()
+    lines = [line for log in logs.glob("*_predictions.log") for line in log.read_text().splitlines()]
+    assert nobody in {json.loads(line)["dst_port"] for line in lines}
+
+
+@pytest.mark.slow
 def test_a_published_port_wants_keys(docker: Engine, image: str) -> None:
     port = free_port()
     options = ("-p", f"127.0.0.1:{port}:5000", "-e", "PORT=5000", *QUIET)
@@ -122,39 +93,38 @@ def test_a_published_port_wants_keys(docker: Engine, image: str) -> None:
         assert "set API_KEYS, or ALLOW_UNAUTHENTICATED=true" in running.logs()
     url = f"http://127.0.0.1:{port}"
     with container(docker, image, *options, "-e", "API_KEYS=a:predict:key-of-a-test"):
-        wait_until(lambda: ready(url), seconds=120)
+        wait_until(lambda: ready(url), seconds=START_SECONDS)
         assert httpx.post(f"{url}/predict", json=typical_flow(ATTACK)).status_code == 401
         headers = {"X-API-Key": "key-of-a-test"}
         assert httpx.post(f"{url}/predict", json=typical_flow(ATTACK), headers=headers).status_code == 200
     with container(docker, image, *options, "-e", "ALLOW_UNAUTHENTICATED=true"):
-        wait_until(lambda: ready(url), seconds=120)
+        wait_until(lambda: ready(url), seconds=START_SECONDS)
         assert httpx.post(f"{url}/predict", json=typical_flow(ATTACK)).status_code == 200
 
 
 def test_hardened_on_a_fresh_volume_it_compiles_nothing(docker: Engine, image: str) -> None:
     port = free_port()
     url = f"http://127.0.0.1:{port}"
-    volumes = ("-v", "/app/logs", "-v", "/app/state", "--user", f"{UID}:{UID}")
     settings = ("-e", f"PORT={port}", "-e", "CIC_INTERFACE=lo", "-e", "NUMBA_DEBUG_CACHE=1")
-    with container(docker, image, "--network", "host", *HARDENED, *volumes, *settings) as running:
-        wait_until(lambda: ready(url), seconds=120)
+    with container(docker, image, "--network", "host", *HARDENED, *OF_ITS_OWN, *settings) as running:
+        wait_until(lambda: ready(url), seconds=START_SECONDS)
         answer = httpx.post(f"{url}/predict", json=[typical_flow(ATTACK)] * 300, params={"explain": "false"})
         assert answer.status_code == 200
         assert httpx.post(f"{url}/predict?explain=true", json=typical_flow(ATTACK)).status_code == 200
         told = running.logs()
         assert "data loaded from" in told
         assert "data saved to" not in told
-        status = status_of(running)
+        status = running.status
         assert status["Uid"].split() == [str(UID)] * 4
         assert int(status["CapEff"], 16) == ONLY_NET_RAW
 
 
+@pytest.mark.slow
 def test_without_a_cache_it_starts_and_says_so(docker: Engine, image: str) -> None:
     port = free_port()
     settings = ("-e", f"PORT={port}", "-e", "NUMBA_CACHE_DIR=/nowhere", *QUIET)
-    volumes = ("-v", "/app/logs", "-v", "/app/state", "--user", f"{UID}:{UID}")
-    with container(docker, image, "--network", "host", *HARDENED, *volumes, *settings) as running:
-        wait_until(lambda: ready(f"http://127.0.0.1:{port}"), seconds=300)
+    with container(docker, image, "--network", "host", *HARDENED, *OF_ITS_OWN, *settings) as running:
+        wait_until(lambda: ready(f"http://127.0.0.1:{port}"), seconds=START_SECONDS)
         assert "NUMBA_CACHE_DIR is not writable: kernels are compiled at every start" in running.logs()
 
 
@@ -168,6 +138,7 @@ def test_a_folder_of_somebody_else_is_named_with_the_fix(docker: Engine, image: 
         assert line.startswith(f"error: uid {UID} cannot write to /app/logs: on the host, chown -R {UID} ")
 
 
+@pytest.mark.slow
 def test_without_net_raw_it_starts_and_says_what_is_missing(docker: Engine, image: str) -> None:
     port = free_port()
     options = ("--network", "host", "--cap-drop", "NET_RAW", "-e", f"PORT={port}", "-e", "CIC_INTERFACE=lo")
@@ -177,9 +148,9 @@ def test_without_net_raw_it_starts_and_says_what_is_missing(docker: Engine, imag
         wait_until(lambda: "--cap-add NET_RAW" in json.dumps(health(url)["reasons"]), seconds=60)
 
 
-def health(url: str) -> dict[str, list[str]]:
+def health(url: str) -> dict[str, Any]:
     try:
-        found: dict[str, list[str]] = httpx.get(f"{url}/health", timeout=5).json()
+        found: dict[str, Any] = httpx.get(f"{url}/health", timeout=5).json()
         return found
     except httpx.HTTPError:
         return {}
@@ -189,3 +160,44 @@ def test_its_command_is_ml_ids(docker: Engine, image: str) -> None:
     told = docker.run("docker", "run", "--rm", "--network", "host", image, "check-config").stdout
     assert "STATE_DIR" in told
     assert "/app/state" in told
+
+
+@pytest.mark.slow
+def test_with_fifty_thousand_open_flows_it_needs_less_than_400_megabytes(
+    docker: Engine, image: str, tmp_path: Path
+) -> None:
+    port, flows = free_port(), 50_000
+    url = f"http://127.0.0.1:{port}"
+    write_questions(tmp_path / "open.pcap", flows)
+    with wire_on_the_host() as wire:
+        settings = (
+            "-e",
+            f"PORT={port}",
+            "-e",
+            f"CIC_INTERFACE={wire.sensor}",
+            "-e",
+            "CAPTURE_IDLE_SECONDS=120",
+        )
+        with container(docker, image, "--network", "host", *settings):
+            wait_until(lambda: ready(url), seconds=START_SECONDS)
+            wire.replay(tmp_path / "open.pcap", faster=1)
+            wait_until(lambda: health(url)["capture"]["interfaces"][0]["counters"]["flows_live"] >= flows)
+            (interface,) = health(url)["capture"]["interfaces"]
+            # The ring belongs to the kernel, and evidence grows to EVIDENCE_MB however many flows there are.
+            apart = interface["ring_bytes"] + interface["evidence"]["bytes"]
+            assert health(url)["resident_bytes"] - apart < LARGEST_RESIDENT
+
+
+def write_questions(path: Path, flows: int) -> None:
+    """Write a capture of that many UDP packets, each from an address and port of its own, in five seconds."""
+    frame = bytearray(bytes.fromhex("020000000002020000000001080045000024000000004011000000000000c6336401"))
+    frame += bytes.fromhex("0000003500100000") + bytes(8)
+    with path.open("wb") as capture:
+        capture.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1))
+        for number in range(flows):
+            struct.pack_into(">I", frame, 26, 0xCB007100 + number % 250)
+            struct.pack_into(">H", frame, 34, 1024 + number // 250)
+            capture.write(
+                struct.pack("<IIII", number // 10_000, number % 10_000 * 100, len(frame), len(frame))
+            )
+            capture.write(frame)
