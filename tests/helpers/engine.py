@@ -118,8 +118,12 @@ def _answers(found: Engine) -> bool:
 def _get_base_image(found: Engine, folder: Path) -> None:
     if found.knows(BASE_IMAGE):
         return
-    if found.run("docker", "pull", "--quiet", BASE_IMAGE, check=False).returncode != 0:
+    if found.run("docker", "pull", "--quiet", BASE_IMAGE, check=False).returncode == 0:
+        return
+    try:
         _make_base_image(found, folder / "base")
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise NoEngineError(f"{BASE_IMAGE} can neither be pulled nor made: {error}") from error
 
 
 def _make_base_image(found: Engine, root: Path) -> None:
