@@ -42,9 +42,9 @@ def test_the_sensors_command_on_the_hosts_network(docker: Engine, image: str, tm
     settings = ("-e", f"PORT={port}", "-e", "CIC_INTERFACE=lo", "-e", "LOG_NEGATIVE_PREDICTIONS=true")
     with container(docker, image, *options, *settings) as running:
         wait_until(lambda: ready(url), seconds=START_SECONDS)
-        health = httpx.get(f"{url}/health").json()
+        health = httpx.get(f"{url}/health", timeout=60).json()
         assert [each["interface"] for each in health["capture"]["interfaces"]] == ["lo"]
-        assert httpx.post(f"{url}/predict", json=typical_flow(ATTACK)).json()["label"]
+        assert httpx.post(f"{url}/predict", json=typical_flow(ATTACK), timeout=60).json()["label"]
         wait_until(lambda: any(logs.glob("*_predictions.log")))
         status = running.status
         assert status["Uid"].split() == [str(UID)] * 4
@@ -94,12 +94,15 @@ def test_a_published_port_wants_keys(docker: Engine, image: str) -> None:
     url = f"http://127.0.0.1:{port}"
     with container(docker, image, *options, "-e", "API_KEYS=a:predict:key-of-a-test"):
         wait_until(lambda: ready(url), seconds=START_SECONDS)
-        assert httpx.post(f"{url}/predict", json=typical_flow(ATTACK)).status_code == 401
+        assert httpx.post(f"{url}/predict", json=typical_flow(ATTACK), timeout=60).status_code == 401
         headers = {"X-API-Key": "key-of-a-test"}
-        assert httpx.post(f"{url}/predict", json=typical_flow(ATTACK), headers=headers).status_code == 200
+        assert (
+            httpx.post(f"{url}/predict", json=typical_flow(ATTACK), headers=headers, timeout=60).status_code
+            == 200
+        )
     with container(docker, image, *options, "-e", "ALLOW_UNAUTHENTICATED=true"):
         wait_until(lambda: ready(url), seconds=START_SECONDS)
-        assert httpx.post(f"{url}/predict", json=typical_flow(ATTACK)).status_code == 200
+        assert httpx.post(f"{url}/predict", json=typical_flow(ATTACK), timeout=60).status_code == 200
 
 
 def test_hardened_on_a_fresh_volume_it_compiles_nothing(docker: Engine, image: str) -> None:
@@ -108,9 +111,14 @@ def test_hardened_on_a_fresh_volume_it_compiles_nothing(docker: Engine, image: s
     settings = ("-e", f"PORT={port}", "-e", "CIC_INTERFACE=lo", "-e", "NUMBA_DEBUG_CACHE=1")
     with container(docker, image, "--network", "host", *HARDENED, *OF_ITS_OWN, *settings) as running:
         wait_until(lambda: ready(url), seconds=START_SECONDS)
-        answer = httpx.post(f"{url}/predict", json=[typical_flow(ATTACK)] * 300, params={"explain": "false"})
+        answer = httpx.post(
+            f"{url}/predict", json=[typical_flow(ATTACK)] * 300, params={"explain": "false"}, timeout=60
+        )
         assert answer.status_code == 200
-        assert httpx.post(f"{url}/predict?explain=true", json=typical_flow(ATTACK)).status_code == 200
+        assert (
+            httpx.post(f"{url}/predict?explain=true", json=typical_flow(ATTACK), timeout=60).status_code
+            == 200
+        )
         told = running.logs()
         assert "data loaded from" in told
         assert "data saved to" not in told

@@ -116,10 +116,10 @@ def answers(url: str) -> bool:
 def serves(name: str, wire: Wire, logs: Path) -> None:
     """The model of that name judges flows and the wire, and logs as they expect."""
     wait_until(lambda: ready(API), seconds=START_SECONDS)
-    health = httpx.get(f"{API}/health").json()
+    health = httpx.get(f"{API}/health", timeout=60).json()
     assert (health["model_initialized"], health["model"]["name"]) == (True, name)
     assert [each["interface"] for each in health["capture"]["interfaces"]] == [wire.sensor]
-    answer = httpx.post(f"{API}/predict", json=typical_flow(ATTACK)).json()
+    answer = httpx.post(f"{API}/predict", json=typical_flow(ATTACK), timeout=60).json()
     assert [type(code) for code in answer["prediction"]] == [int]
     wire.replay(DEMO, faster=20)
     wait_until(lambda: (logs / "positive_predictions.log").stat().st_size > 0)

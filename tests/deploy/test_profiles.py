@@ -72,9 +72,12 @@ def test_prometheus_sees_the_sensor_and_evaluates_the_rules(host: Project) -> No
 
 
 def test_a_secret_in_a_file_is_asked_for(host: Project) -> None:
-    assert httpx.post(f"{API}/predict", json=typical_flow(ATTACK)).status_code == 401
+    assert httpx.post(f"{API}/predict", json=typical_flow(ATTACK), timeout=60).status_code == 401
     headers = {"X-API-Key": KEY}
-    assert httpx.post(f"{API}/predict", json=typical_flow(ATTACK), headers=headers).status_code == 200
+    assert (
+        httpx.post(f"{API}/predict", json=typical_flow(ATTACK), headers=headers, timeout=60).status_code
+        == 200
+    )
     told = host.docker.run("docker", "inspect", host.container("ml-ids").name).stdout
     assert KEY not in told
 

@@ -53,7 +53,7 @@ def test_docker_compose(project: Project, logs: Path) -> None:
         wait_until(lambda: ready(API), seconds=START_SECONDS)
         assert "champion: models:/ml-ids/1" in typed(project, look, logs)
         body = (ROOT / "data" / "demo" / "flow.json").read_bytes()
-        assert httpx.post(f"{API}/predict", content=body).json()["label"] == ["DoS Hulk"]
+        assert httpx.post(f"{API}/predict", content=body, timeout=60).json()["label"] == ["DoS Hulk"]
         # It follows the file until it is interrupted, on a terminal that there is none of here.
         followed = f"timeout 20 {attacks.replace('exec', 'exec -T')} | head -1"
         assert "DoS Hulk" in project.docker.run("bash", "-c", followed, cwd=project.folder).stdout
