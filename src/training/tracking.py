@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from detection.mlflow_client import without_passwords
 from training.dataset import LabelledFlows
 from training.recipe import Recipe
 
@@ -48,7 +49,7 @@ def origin_of(
     for part in parts:
         dropped.update(part.dropped)
     params = {
-        "data": ", ".join(str(location) for location in locations),
+        "data": without_passwords(", ".join(str(location) for location in locations)),
         "flows": str(sum(len(part) for part in parts)),
         "rows read": str(sum(part.rows_read for part in parts)),
         "dropped": ", ".join(f"{count} {reason}" for reason, count in dropped.items()) or "none",

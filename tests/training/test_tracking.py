@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from detection.mlflow_client import embedded_uri, open_client
+from detection.mlflow_client import PASSWORD, embedded_uri, open_client
 from flows.schema import COMMON_NAMES
 from helpers.models import made_up_flows
 from training import tracking
@@ -43,6 +43,11 @@ def test_an_origin_says_what_was_chosen_and_what_it_was_done_with() -> None:
     assert origin.tags["data_sha256"] == flows_sha256(flows())
     assert origin.tags["version/numpy"] == np.__version__
     assert set(versions()) >= {"Python", "ml-ids", "scikit-learn"}
+
+
+def test_passwords_in_locations_stay_out_of_an_origin() -> None:
+    origin = origin_of([flows()], ["influxdb://me:secret@h:1/d/m"], {})
+    assert origin.params["data"] == f"influxdb://me:{PASSWORD}@h:1/d/m"
 
 
 def test_without_git_the_commit_is_unknown(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -17,6 +17,8 @@ from rich.table import Table
 from detection.promotion_gate import keep_figures
 from inference_server.cli.reading import errors
 from inference_server.cli.registry import model_name, registered_scorer, settings_registry, version_of
+from inference_server.cli.remote_data import remote_data
+from inference_server.settings import load_settings
 
 if TYPE_CHECKING:
     from training.estimators import Kind
@@ -160,15 +162,20 @@ def _inputs(request: Request) -> Inputs:
     from training.capture_set import read_captures
     from training.report.study import Inputs
     from training.sources.read import ReadOptions, read_training_data
+    from training.sources.remote import shown
 
-    flows = read_training_data(request.data)
-    options = ReadOptions(names=flows.names)
+    with remote_data(load_settings()) as fetching:
+        flows = read_training_data(request.data, options=ReadOptions(fetching=fetching))
+        options = ReadOptions(names=flows.names, fetching=fetching)
+        others = {
+            Path(shown(name)).name: read_training_data([name], options=options) for name in request.across
+        }
     return Inputs(
         flows=flows,
         captures=read_captures(request.captures, flows.names, dialect=flows.dialect)
         if request.captures
         else (),
-        others={Path(name).name: read_training_data([name], options=options) for name in request.across},
+        others=others,
     )
 
 

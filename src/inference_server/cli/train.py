@@ -16,6 +16,7 @@ from detection.promotion import promote
 from detection.registry import CHALLENGER, Registry
 from flows.kdd99 import FEATURES as KDD99
 from inference_server.champion import champion_for_commands
+from inference_server.cli.data_options import reading
 from inference_server.cli.inputs import LAST_HELP, Inputs, chosen_inputs
 from inference_server.cli.reading import ReadingBar, errors
 from inference_server.cli.registry import model_name, settings_registry, told, version_of
@@ -134,16 +135,17 @@ def _base(data: list[str], labels: str | None, settings: Settings) -> LabelledFl
     from training.cleaning import tidied
     from training.dataset import joined
     from training.sources.feedback import feedback_flows
-    from training.sources.read import read_training_data
+    from training.sources.read import ReadOptions, read_training_data
 
-    with errors.status("reading " + ", ".join(data)):
-        base = read_training_data(data)
+    with reading(data) as fetching:
+        options = ReadOptions(fetching=fetching)
+        base = read_training_data(data, options=options)
         if labels is None:
             return base
         more = (
             feedback_flows(settings.alerts_file, base.dialect, base.names)
             if labels == FEEDBACK
-            else read_training_data([labels])
+            else read_training_data([labels], options=options)
         )
     errors.print(f"{len(more):,} labelled flows of {labels} join {len(base):,} of the base set", markup=False)
     return tidied(joined([base, more]))

@@ -20,6 +20,7 @@ from helpers.archive import archive_flows
 from helpers.kdd99 import EXAMPLE, NMAP, SMURF
 from helpers.models import CLASSES, made_up_flows
 from helpers.registry import make_registry
+from helpers.web_files import web_files
 from inference_server.cli import app
 
 FLOOD = 100_000
@@ -176,3 +177,20 @@ def test_connections_of_kdd99_make_the_model_of_its_clients(state: Path, tmp_pat
     rows = np.array([features_of(EXAMPLE), features_of(SMURF), features_of(NMAP)])
     table = FlowTable.from_features(rows, FEATURES, scorer.record.dialect)
     assert scorer.score(table).code.tolist() == [0, 22, 30]
+
+
+def test_data_and_labels_may_be_elsewhere(state: Path, base: Path, tmp_path: Path) -> None:
+    more = flows(30, 9)
+    write_parquet(more, tmp_path / "labels.parquet")
+    with web_files() as web:
+        web.files |= {
+            "/base.parquet": base.read_bytes(),
+            "/more.parquet": (tmp_path / "labels.parquet").read_bytes(),
+        }
+        result = run(
+            *("--data", f"{web.url}/base.parquet", "--labels", f"{web.url}/more.parquet"),
+            *("--estimator", "decision-tree", "--name", "from-elsewhere"),
+        )
+    assert result.exit_code == 0, result.output
+    assert f"30 labelled flows of {web.url}/more.parquet join 300 of the base set" in result.stderr
+    assert len(list((state / "data").rglob("*.parquet"))) == 2
