@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -14,6 +14,7 @@ from flows.labels import BY_CODE
 from flows.schema import BY_NAME
 from training.dataset import LabelledFlows
 from training.describe import Description
+from training.report.split_study import Measured
 
 BENIGN_COLOUR: Final = "#0072b2"
 ATTACK_COLOUR: Final = "#d55e00"
@@ -112,4 +113,39 @@ def distributions(flows: LabelledFlows, names: Sequence[str]) -> Figure:
             axes.legend(frameon=False, fontsize=9)
     figure.supxlabel("log10(1 + |value|)", fontsize=9)
     figure.supylabel("share of flows", fontsize=9)
+    return figure
+
+
+def comparison(found: Mapping[str, Measured]) -> pd.DataFrame:
+    """Return the figures of several kinds side by side, shares at the operating threshold of each."""
+    rows = []
+    for name, each in found.items():
+        figures = each.evaluation
+        low, high = figures.macro_f1_interval
+        rows.append(
+            {
+                "kind": name,
+                "macro F1": figures.macro_f1,
+                "95 % interval": f"{low:.3f} to {high:.3f}",
+                "average precision": each.curves.average_precision,
+                "threshold": figures.threshold if each.threshold_known else None,
+                "attacks flagged": figures.attacks_flagged,
+                "benign flagged": figures.benign_flagged,
+            }
+        )
+    return pd.DataFrame(rows).set_index("kind")
+
+
+def precision_recall(found: Mapping[str, Measured]) -> Figure:
+    """Draw precision and recall of attack against benign over all thresholds, a line a kind."""
+    figure = Figure(figsize=(8, 4.6), layout="constrained")
+    axes = figure.add_subplot()
+    for name, each in found.items():
+        label = f"{name} ({each.curves.average_precision:.3f})"
+        axes.plot(each.curves.recall, each.curves.precision, label=label)
+    axes.set_xlabel("attacks found (recall)")
+    axes.set_ylabel("right alarms (precision)")
+    axes.grid(alpha=0.3)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False, fontsize=9, title="average precision")
     return figure

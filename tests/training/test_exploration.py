@@ -3,9 +3,22 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from flows.schema import COMMON_NAMES
+from helpers.models import made_up_flows
 from training.dataset import LabelledFlows
 from training.describe import describe
-from training.exploration import class_table, distributions, feature_table, related, skewness
+from training.estimators import ESTIMATORS
+from training.exploration import (
+    class_table,
+    comparison,
+    distributions,
+    feature_table,
+    precision_recall,
+    related,
+    skewness,
+)
+from training.report.split_study import Measured, measured
+from training.splits import Split
 
 CODES = np.array([0, 0, 0, 17, 17, 5], np.int32)
 FEATURES = np.array(
@@ -48,3 +61,24 @@ def test_a_picture_has_an_axis_a_feature() -> None:
     assert [axes.get_title() for axes in figure.axes] == list(NAMES)
     with pytest.raises(ValueError, match="not in tuple"):
         distributions(FLOWS, ["nothing"])
+
+
+@pytest.fixture(scope="module")
+def found() -> dict[str, Measured]:
+    features, codes = made_up_flows(300)
+    flows = LabelledFlows.of(features, COMMON_NAMES, codes, "improved")
+    kinds = ("decision-tree", "isolation-forest")
+    return {name: measured(flows, ESTIMATORS[name], Split.RANDOM)[0] for name in kinds}
+
+
+def test_kinds_stand_side_by_side(found: dict[str, Measured]) -> None:
+    table = comparison(found)
+    assert table.index.tolist() == ["decision-tree", "isolation-forest"]
+    assert table.loc["decision-tree", "macro F1"] == found["decision-tree"].evaluation.macro_f1
+    assert " to " in table.loc["decision-tree", "95 % interval"]
+
+
+def test_each_kind_has_a_line(found: dict[str, Measured]) -> None:
+    [axes] = precision_recall(found).axes
+    names = [text.get_text().partition(" ")[0] for text in axes.get_legend().get_texts()]
+    assert names == list(found)
