@@ -31,6 +31,8 @@ MOST_GB = 16.0
 
 def fit(location: str, rows: int, estimator: str) -> None:
     """Fit in this process; print what it took."""
+    # Beside this file others have names of the project's packages.
+    sys.path[:] = [path for path in sys.path if Path(path).resolve() != Path(__file__).resolve().parent]
     from detection.preprocess import clean
     from training.estimators import SEED, kind_named
     from training.estimators import fit as fit_kind

@@ -42,7 +42,7 @@ def test_without_torch_it_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_a_convolution_is_served_from_plain_arrays(tmp_path: Path) -> None:
     pytest.importorskip("torch", reason="torch is not installed: pip install torch==2.13.0")
-    given, recipe = flows(), Recipe(kind_named("cnn"), {"epochs": 8})
+    given, recipe = flows(), Recipe(kind_named("cnn"), {"epochs": 20, "rate": 0.005, "batch": 32, "width": 8})
     one, other = (fitted(given, np.ones(len(given), np.bool_), recipe) for _ in range(2))
     theirs = predict_proba(one, given.features, given.names)
     assert (theirs == predict_proba(other, given.features, given.names)).all()
