@@ -24,6 +24,7 @@ class Kind:
 KINDS: Final[dict[str, Kind]] = {
     "backdoor": Kind(1, "A Network Trojan was detected"),
     "botnet": Kind(1, "A Network Trojan was detected"),
+    "exfiltration": Kind(1, "Large Scale Information Leak"),
     "exploit": Kind(1, "Attempted Administrator Privilege Gain"),
     "infiltration": Kind(1, "Successful Administrator Privilege Gain"),
     "privilege-escalation": Kind(1, "Attempted Administrator Privilege Gain"),

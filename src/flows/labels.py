@@ -64,6 +64,7 @@ LABELS: tuple[Label, ...] = (
         "buffer_overflow", "httptunnel", "loadmodule", "perl", "ps", "rootkit", "sqlattack", "xterm")),
     Label(33, "Brute Force", "brute-force", "T1110", ("BruteForce",)),
     Label(34, "Web Attack", "web", "T1190", ("WebAttack",)),
+    Label(36, "Exfiltration", "exfiltration", "T1048"),
     Label(35, "Attack", "attack", "", ("malicious", "anomaly", "intrusion")),
 )
 # fmt: on

@@ -53,7 +53,8 @@ class Claim:
 
 def label_rules(claims: Sequence[Claim], description: str, source: str) -> LabelRules:
     """Return the rules that follow from claims; what nobody claims has no label."""
-    rules = [_rule(shared) for shared in _disputed(claims)] + [_rule(claim) for claim in claims]
+    narrow = sorted(claims, key=_width)
+    rules = [_rule(shared) for shared in _disputed(claims)] + [_rule(claim) for claim in narrow]
     return LabelRules(
         description=description,
         source=source,
@@ -61,6 +62,12 @@ def label_rules(claims: Sequence[Claim], description: str, source: str) -> Label
         default="",
         rules=rules,
     )
+
+
+def _width(claim: Claim) -> tuple[bool, bool, int, timedelta]:
+    """Order claims so that what is said of a flow is what the narrowest of them says."""
+    hosts = len(claim.source or ()) + len(claim.destination or ())
+    return claim.ports is None, claim.protocol is None, hosts, claim.end - claim.begin
 
 
 def _disputed(claims: Sequence[Claim]) -> Iterator[Claim]:

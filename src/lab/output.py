@@ -52,10 +52,12 @@ class FlowCounts:
     Attributes:
         labels: flows by label.
         left_out: flows without a label, by reason.
+        unseen: activities of which there is no flow, by kind.
     """
 
     labels: Counter[str] = field(default_factory=Counter)
     left_out: Counter[str] = field(default_factory=Counter)
+    unseen: Counter[str] = field(default_factory=Counter)
 
     @property
     def flows(self) -> int:
@@ -81,16 +83,33 @@ def write_flows(files: Files, rules: LabelRules, dialect: str = IMPROVED) -> Flo
 
 
 def _labelled(tables: Iterable[FlowTable], rules: LabelRules, counts: FlowCounts) -> Iterator[FlowTable]:
+    seen = np.zeros(len(rules.rules), np.bool_)
     about = [json.dumps(rule.about, sort_keys=True) for rule in rules.rules]
     for table in tables:
         numbers, labels = rules.matched(table), rules.labels(table)
         claimed = labels != ""
+        seen[numbers[numbers != -1]] = True
+        # What another activity had the first word about is there all the same.
+        for number in np.flatnonzero(~seen):
+            alone = LabelRules(default="", rules=[rules.rules[number]])
+            seen[number] = bool((alone.matched(table) == 0).any())
         counts.left_out[UNCLAIMED] += int((numbers == -1).sum())
         counts.left_out[AMBIGUOUS] += int((~claimed & (numbers != -1)).sum())
         counts.labels.update(labels[claimed].tolist())
         if claimed.any():
             extras = {"label": labels[claimed], "about": _texts(about, numbers[claimed])}
             yield replace(table.take(claimed), extras=extras)
+    counts.unseen.update(_unseen(rules, seen))
+
+
+def _unseen(rules: LabelRules, seen: NDArray[np.bool_]) -> Iterator[str]:
+    """Yield the kind of each activity none of whose rules has a flow."""
+    found: dict[tuple[str, object], bool] = {}
+    for rule, has_flows in zip(rules.rules, seen.tolist(), strict=True):
+        if rule.label:
+            key = str(rule.about.get("activity", rule.label)), rule.begin
+            found[key] = found.get(key, False) or has_flows
+    yield from (name for (name, _), has_flows in found.items() if not has_flows)
 
 
 def _texts(texts: list[str], numbers: NDArray[np.int32]) -> NDArray[np.object_]:

@@ -13,6 +13,8 @@ from lab.processes import Running
 from lab.programs import Program
 
 TCPDUMP: Final = Program("tcpdump", "tcpdump")
+SNAP_LENGTH: Final = 262_144
+"""Bytes kept of a packet: all, as what is cut off would be missing in the flows."""
 START_SECONDS: Final = 20.0
 SETTLE_SECONDS: Final = 1.0
 
@@ -24,7 +26,7 @@ class Recorder:
         missed: packets that the kernel did not hand over; known after `stop`.
     """
 
-    def __init__(self, switch: str, capture: Path, place: Path, snap_length: int) -> None:
+    def __init__(self, switch: str, capture: Path, place: Path) -> None:
         """Begin to record.
 
         Raises:
@@ -33,7 +35,7 @@ class Recorder:
         """
         self.missed = 0
         command = [
-            *(TCPDUMP.required(), "-i", BRIDGE, "-n", "-w", str(capture), "-s", str(snap_length)),
+            *(TCPDUMP.required(), "-i", BRIDGE, "-n", "-w", str(capture), "-s", str(SNAP_LENGTH)),
             *("-B", "65536", "-Z", "root"),
         ]
         self._running = Running(switch, command, place, "tcpdump")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Final
 
 from lab.network import fabric
 from lab.outcome import Outcome, Progress
@@ -14,15 +13,12 @@ from lab.scenario import Scenario
 from lab.schedule import schedule
 from lab.stage import Stage
 
-SNAP_LENGTH: Final = 262_144
-
 
 def run_scenario(
     scenario: Scenario,
     seed: int,
     capture: Path,
     *,
-    snap_length: int = SNAP_LENGTH,
     progress: Progress = lambda text: None,
 ) -> Outcome:
     """Run a scenario and write a capture of it.
@@ -31,7 +27,6 @@ def run_scenario(
         scenario: what is to happen.
         seed: of everything that is drawn.
         capture: the file to write.
-        snap_length: bytes of a packet that are kept.
         progress: told what goes on.
 
     Raises:
@@ -45,7 +40,7 @@ def run_scenario(
         stage = Stage(scenario, seed, built, place, progress)
         stack.callback(stage.stop_services)
         stage.start_services()
-        recorder = Recorder(built.switch, capture, place, snap_length)
+        recorder = Recorder(built.switch, capture, place)
         try:
             stage.play(schedule(scenario, seed))
         finally:

@@ -153,6 +153,7 @@ class Stage:
         else:
             address = self._built.hosts[step.target].talks_from(ipv6=ipv6)
         return Task(
+            target=step.target,
             address=address,
             own_address=source.talks_from(ipv6=ipv6),
             others=tuple(host.talks_from(ipv6=ipv6) for host in others),

@@ -161,3 +161,30 @@ def test_who_may_not_make_namespaces_is_told(monkeypatch: pytest.MonkeyPatch) ->
         fabric(Scenario.model_validate(SCENARIO)),
     ):
         pytest.fail("it was let in")
+
+
+def test_what_is_not_installed_is_left_out_and_too_many_packets_end_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    require_tools("tcpdump", "ping", "ss")
+    path = Program.path
+    monkeypatch.setattr(Program, "path", lambda self: None if self.name == "hping3" else path(self))
+    activities = [
+        {"do": "flood", "by": "one", "to": "two", "repeat": 2, "seconds": 1},
+        {"do": "ping", "by": "one", "to": "two", "seconds": 30, "with": {"count": 100, "every": 0.2}},
+    ]
+    scenario = Scenario(
+        name="bounded",
+        description="",
+        seconds=30,
+        max_packets=8,
+        hosts={"one": {}, "two": {}},
+        activities=activities,
+    )
+    told: list[str] = []
+    outcome = run_scenario(scenario, 1, tmp_path / "bounded.pcap", progress=told.append)
+    assert told == ["left out, flood: hping3: apt-get install hping3"]
+    assert outcome.left_out == {"flood: hping3: apt-get install hping3": 2}
+    assert outcome.done == {"ping": 1}
+    assert outcome.cut
+    assert 8 <= outcome.packets < 100

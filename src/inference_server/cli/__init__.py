@@ -29,6 +29,7 @@ COMMANDS: Final = (
     "setup-extractor",
     "compare-extractors",
     "lab",
+    "self-test",
 )
 
 

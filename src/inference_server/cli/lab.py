@@ -30,7 +30,7 @@ def run(
     ],
     out: Annotated[Path, typer.Option(help="the folder for captures, label rules and flows")] = Path("lab"),
     seed: Annotated[int, typer.Option(help="of everything that is drawn")] = 1,
-    snap_length: Annotated[int, typer.Option(min=96, max=262_144, help="bytes kept of a packet")] = 262_144,
+    flows_only: Annotated[bool, typer.Option("--flows-only", help="do not keep the captures")] = False,
 ) -> None:
     """Run scenarios, one after the other: a capture, label rules and labelled flows of each. Needs root."""
     with one_line_errors():
@@ -46,8 +46,11 @@ def run(
         for scenario in found:
             files = Files(out, f"{scenario.name}-{seed}")
             with errors.status(f"{scenario.name}: {scenario.seconds:.0f} s"):
-                outcome = run_scenario(scenario, seed, files.capture, snap_length=snap_length, progress=_tell)
-            _report(outcome, write_flows(files, outcome.rules), files.flows)
+                outcome = run_scenario(scenario, seed, files.capture, progress=_tell)
+            counts = write_flows(files, outcome.rules)
+            if flows_only:
+                files.capture.unlink()
+            _report(outcome, counts, files.flows)
 
 
 @lab.command()
@@ -84,6 +87,7 @@ def _report(outcome: Outcome, counts: FlowCounts, flows: Path) -> None:
     for text, found in (
         ("flows left out", counts.left_out),
         ("activities left out", outcome.left_out),
+        ("activities without a flow", counts.unseen),
         ("tools that failed", outcome.failed),
     ):
         if found.total():

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from lab.activities import scans, web_users
+from lab.activities import floods, guessing, intrusions, machines, scans, shell_users, web_users
 from lab.activities.kind import Kind
 
-KINDS: Final[dict[str, Kind]] = {kind.name: kind for part in (web_users, scans) for kind in part.KINDS}
+PARTS: Final = (web_users, shell_users, machines, scans, floods, guessing, intrusions)
+KINDS: Final[dict[str, Kind]] = {kind.name: kind for part in PARTS for kind in part.KINDS}

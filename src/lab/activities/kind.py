@@ -27,7 +27,8 @@ class Task:
     """What a kind makes a command line of.
 
     Attributes:
-        address: of the host that it is aimed at.
+        target: the name of the host that it is aimed at.
+        address: its address.
         own_address: of the host that does it.
         others: of all other hosts that can be reached.
         parameters: of the kind's own class.
@@ -37,6 +38,7 @@ class Task:
         lab: the folder of all that runs; what host H's service S wrote is in H/S.
     """
 
+    target: str
     address: str
     own_address: str
     others: tuple[str, ...]
@@ -74,6 +76,15 @@ def _the_target(task: Task) -> tuple[str, ...]:
 
 def _nobody_else(task: Task) -> str | None:
     return None
+
+
+def all_others(task: Task) -> tuple[str, ...]:
+    """Aim at every other host of the lab."""
+    return task.others
+
+
+ANY_CODE: Final = frozenset(range(256))
+"""Of tools whose exit code says what they found."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +134,7 @@ def user_command(module: str) -> Callable[[Task], list[str]]:
     def command(task: Task) -> list[str]:
         job = {
             "address": task.address,
+            "others": task.others,
             "seconds": task.seconds,
             "seed": task.seed,
             "place": str(task.place),

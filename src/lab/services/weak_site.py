@@ -67,7 +67,7 @@ class Shop(BaseHTTPRequestHandler):
                 f"SELECT name FROM customer WHERE name = '{form.get('user', '')}' "
                 f"AND password = '{form.get('password', '')}'"
             )
-            self._answer(200 if found else 401, b"welcome" if found else b"wrong password")
+            self._answer(200, b"welcome" if found else b"wrong password")
         elif path == "/comments":
             self.database.execute("INSERT INTO comment VALUES (?)", (body.decode(errors="replace")[:2000],))
             self._answer(200, b"thank you")

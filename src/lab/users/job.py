@@ -16,6 +16,7 @@ class Job:
 
     Attributes:
         address: the host to talk to.
+        others: all other hosts.
         seconds: how long.
         place: a folder of one's own.
         parameters: of the activity.
@@ -23,6 +24,7 @@ class Job:
     """
 
     address: str
+    others: list[str]
     seconds: float
     place: Path
     parameters: dict[str, Any]
@@ -37,7 +39,8 @@ class Job:
         """Read what `lab.activities.kind.user_command` wrote."""
         told = json.loads(text)
         rng = random.Random(told["seed"])
-        return cls(told["address"], told["seconds"], Path(told["place"]), told["parameters"], rng)
+        place = Path(told["place"])
+        return cls(told["address"], told["others"], told["seconds"], place, told["parameters"], rng)
 
     @property
     def host(self) -> str:
