@@ -33,15 +33,33 @@ FEEDBACK: Final = "feedback"
 KDD99_NAME: Final = "kdd99"
 
 
+Data = Annotated[
+    list[str],
+    typer.Option(
+        metavar="LOCATION",
+        help="the base set: labelled flows, attacks among them: a file (.parquet, .csv, .h5), a capture "
+        "with label rules, a folder of these, or a URL (s3, http, influxdb); may be repeated",
+    ),
+]
+Own = Annotated[
+    list[Path] | None,
+    typer.Option(
+        metavar="CAPTURE_OR_FLOWS",
+        help="your own traffic, taken to be benign: a capture, a file of flows, or the directory of an "
+        "archive; may be repeated; this sensor's own archive when only --last is given",
+    ),
+]
+Labels = Annotated[
+    str | None,
+    typer.Option(
+        metavar="feedback|LOCATION",
+        help="labelled alerts that join the base set: this sensor's own, or what GET /api/labels gave",
+    ),
+]
+
+
 def train(
-    data: Annotated[
-        list[str],
-        typer.Option(
-            metavar="LOCATION",
-            help="the base set: labelled flows, attacks among them: a file (.parquet, .csv, .h5), a capture "
-            "with label rules, a folder of these, or a URL (s3, http, influxdb); may be repeated",
-        ),
-    ],
+    data: Data,
     estimator: Annotated[
         str, typer.Option(metavar="NAME", help="what is fitted; an unknown name lists all")
     ] = "stacked",
@@ -60,22 +78,9 @@ def train(
         float, typer.Option(min=1, metavar="SECONDS", help="end the search after this time")
     ] = 3600.0,
     seed: Annotated[int, typer.Option(min=0, help="of all that is random")] = 42,
-    baseline: Annotated[
-        list[Path] | None,
-        typer.Option(
-            metavar="CAPTURE_OR_FLOWS",
-            help="your own traffic, taken to be benign: a capture, a file of flows, or the directory of an "
-            "archive; may be repeated; this sensor's own archive when only --last is given",
-        ),
-    ] = None,
+    baseline: Own = None,
     last: Annotated[str | None, typer.Option(metavar="TIME", help=LAST_HELP)] = None,
-    labels: Annotated[
-        str | None,
-        typer.Option(
-            metavar="feedback|LOCATION",
-            help="labelled alerts that join the base set: this sensor's own, or what GET /api/labels gave",
-        ),
-    ] = None,
+    labels: Labels = None,
     name: Annotated[
         str | None,
         typer.Option(
