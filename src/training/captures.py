@@ -5,17 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Final
+from pathlib import PurePath
 
 import numpy as np
 from numpy.typing import NDArray
 
-from capture.files import read_capture
 from detection.calibration import lowest_threshold
 from detection.scorer import Scorer
-
-SUFFIXES: Final = (".pcap", ".pcapng", ".cap")
+from flows.table import FlowTable
+from training.capture_set import Capture
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,25 +83,16 @@ class CaptureFigures:
         }
 
 
-def score_captures(folder: Path, scorer: Scorer) -> tuple[CaptureScores, ...]:
-    """Meter every capture of a folder and score its flows; captures without a flow are left out.
-
-    Raises:
-        OSError: a file cannot be read.
-        ValueError: the folder holds no capture, or one of them is not what its name says.
-    """
-    paths = sorted(path for path in folder.iterdir() if path.suffix in SUFFIXES)
-    if not paths:
-        raise ValueError(f"{folder}: holds no capture ({', '.join(SUFFIXES)})")
-    scores = tuple(_score_capture(path, scorer) for path in paths)
-    return tuple(capture for capture in scores if capture.flows)
+def score_captures(captures: Sequence[Capture], scorer: Scorer) -> tuple[CaptureScores, ...]:
+    """Score captures that were metered with the features and the dialect that the model reads."""
+    return tuple(_scored(capture, scorer) for capture in captures)
 
 
-def _score_capture(path: Path, scorer: Scorer) -> CaptureScores:
-    verdicts = [scorer.score(table) for table in read_capture(path)]
-    insufficient = sum(int(part.insufficient.sum()) for part in verdicts)
-    scored = [part.p_attack[~part.insufficient] for part in verdicts]
-    return CaptureScores(path.name, np.sort(np.concatenate([np.empty(0), *scored])), insufficient)
+def _scored(capture: Capture, scorer: Scorer) -> CaptureScores:
+    record = scorer.record
+    verdicts = scorer.score(FlowTable.from_features(capture.features, record.features, record.dialect))
+    scored = np.sort(verdicts.p_attack[~verdicts.insufficient])
+    return CaptureScores(PurePath(capture.entry.file).name, scored, int(verdicts.insufficient.sum()))
 
 
 def operating_threshold(benign: Sequence[CaptureScores], share: float) -> float:
@@ -128,15 +117,3 @@ def figures(captures: Sequence[CaptureScores], threshold: float) -> CaptureFigur
         mean_share=float(np.mean(shares)),
         found=sum(count > 0 for count in flagged),
     )
-
-
-def left_out_share(benign: Sequence[CaptureScores], share: float) -> float:
-    """Return the flagged share of scored benign flows when no capture has a say in its own threshold.
-
-    Each capture is measured at the threshold that all the others give.
-    """
-    flagged = 0
-    for index, capture in enumerate(benign):
-        others = [*benign[:index], *benign[index + 1 :]]
-        flagged += capture.flagged(operating_threshold(others, share))
-    return flagged / sum(len(capture.p_attack) for capture in benign)

@@ -1,4 +1,7 @@
-"""Trains the starter model: python -m training.starter --data FLOWS --captures FOLDER --out FOLDER."""
+"""Trains the starter model: python -m training.starter --data FLOWS --captures FOLDER --out FOLDER.
+
+With --report and --readme it also writes what `ml-ids evaluate --all` writes, from the same fits.
+"""
 
 from __future__ import annotations
 
@@ -6,80 +9,78 @@ import logging
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 import typer
-from sklearn.pipeline import Pipeline
 
-from detection.compile_sklearn import compile_pipeline
 from detection.scorer import Scorer
-from training.captures import figures, left_out_share, operating_threshold, score_captures
+from training.capture_set import Capture, read_captures
+from training.captures import figures, operating_threshold, score_captures
 from training.card import Findings, render
-from training.dataset import LabelledFlows
-from training.estimators import SEED
-from training.recipe import (
-    BENIGN_SHARE,
-    TRAIN_SHARE,
-    draft_record,
-    evaluated,
-    fitted,
-    iterations,
-    makers,
-    write_model,
-)
+from training.compiling import compiled
+from training.recipe import BENIGN_SHARE, DEFAULT_RECIPE, draft_record, write_model
+from training.report.files import put_between_markers, summary, write_report
+from training.report.study import Inputs, Report, Studied, report_of, study_kind
 from training.sources.read import read_training_data
-from training.splits import stratified, time_ordered
 
 logger = logging.getLogger(__name__)
 
 
 def main(
     data: Annotated[Path, typer.Option(help="Labelled flows, Parquet, dialect improved.")],
-    captures: Annotated[Path, typer.Option(help="Folder with captures in benign/ and attack/.")],
+    captures: Annotated[Path, typer.Option(help="Folder of captures with a MANIFEST.csv.")],
     out: Annotated[Path, typer.Option(help="The package; what is there is replaced.")],
+    report: Annotated[Path | None, typer.Option(help="Folder for the evaluation report.")] = None,
+    readme: Annotated[Path | None, typer.Option(help="The file whose table is replaced.")] = None,
+    compare: Annotated[list[str] | None, typer.Option(help="Other estimators, for the report.")] = None,
 ) -> None:
     """Train, measure and write the starter model's package."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     flows = read_training_data([data])
     logger.info("%d flows, dropped: %s", len(flows), dict(flows.dropped))
-    pipeline = fitted(flows, np.ones(len(flows), np.bool_))
-    findings = _measure(flows, pipeline, captures)
+    inputs = Inputs(flows, read_captures(captures, flows.names, dialect=flows.dialect))
+    studied = study_kind(inputs, DEFAULT_RECIPE.kind, params=DEFAULT_RECIPE.params, told=logger.info)
+    found = report_of(inputs, studied, compare=compare or (), told=logger.info)
+    findings = _findings(inputs, studied, found)
+    pipeline = _whole(studied)
     write_model(pipeline, flows, findings.record, render(findings), out)
     logger.info("%s: threshold %.6f, %s", out, findings.record.threshold, findings.attacks)
+    if report:
+        write_report(found, report)
+    if readme:
+        put_between_markers(readme, summary(found))
 
 
-def _measure(flows: LabelledFlows, pipeline: Pipeline, captures: Path) -> Findings:
-    draft = draft_record(flows, pipeline)
-    scorer = Scorer(compile_pipeline(pipeline), draft)
-    benign = score_captures(captures / "benign", scorer)
-    attacks = score_captures(captures / "attack", scorer)
+def _whole(studied: Studied) -> object:
+    assert studied.whole is not None, "captures need one that is fitted on all flows"
+    return studied.whole.estimator
+
+
+def _findings(inputs: Inputs, studied: Studied, report: Report) -> Findings:
+    pipeline = _whole(studied)
+    draft = draft_record(inputs.flows, pipeline)
+    scorer = Scorer(compiled(pipeline), draft)
+    benign = score_captures(_of_kind(inputs.captures, attack=False), scorer)
+    attacks = score_captures(_of_kind(inputs.captures, attack=True), scorer)
     threshold = operating_threshold(benign, BENIGN_SHARE)
-    logger.info("threshold %.6f", threshold)
-    splits = {
-        "time-ordered split": evaluated(flows, time_ordered(flows.codes, TRAIN_SHARE), threshold),
-        "random split": evaluated(flows, stratified(flows.codes, TRAIN_SHARE, SEED), threshold),
-    }
     on_benign, on_attacks = figures(benign, threshold), figures(attacks, threshold)
     measured = {
-        **{
-            f"{split}/{name}": value
-            for split, found in splits.items()
-            for name, value in found.metrics().items()
-        },
+        **studied.figures.metrics(),
         **{f"benign captures/{name}": value for name, value in on_benign.metrics().items()},
         **{f"attack captures/{name}": value for name, value in on_attacks.metrics().items()},
     }
+    update = {"threshold": threshold, "figures": measured, "measured_on": report.data.sha256}
     return Findings(
-        data=flows,
-        record=draft.model_copy(update={"threshold": threshold, "figures": measured}),
-        makers=makers(),
-        iterations=iterations(pipeline),
-        splits=splits,
+        data=inputs.flows,
+        record=draft.model_copy(update=update),
+        report=report,
         benign=on_benign,
         attacks=on_attacks,
         attack_captures=attacks,
         allowed_share=BENIGN_SHARE,
-        left_out_share=left_out_share(benign, BENIGN_SHARE),
     )
+
+
+def _of_kind(captures: tuple[Capture, ...], *, attack: bool) -> tuple[Capture, ...]:
+    return tuple(capture for capture in captures if capture.is_attack is attack)
 
 
 if __name__ == "__main__":

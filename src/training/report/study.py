@@ -121,6 +121,21 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True)
+class Studied:
+    """One kind's figures, and what they came of.
+
+    Attributes:
+        figures: all of them.
+        answers: what each split's estimator answered, by split.
+        whole: the one fitted on all flows, None where nobody needed it.
+    """
+
+    figures: KindStudy
+    answers: dict[str, Answers]
+    whole: Fitted | None
+
+
+@dataclass(frozen=True, slots=True)
 class Inputs:
     """What a study looks at.
 
@@ -172,7 +187,7 @@ def study_kind(
     params: Mapping[str, Any] = NO_PARAMS,
     choose_threshold: bool = True,
     told: Told = lambda _: None,
-) -> tuple[KindStudy, dict[str, Answers]]:
+) -> Studied:
     """Return one kind's figures on all splits and on all flows of other networks, and what it answered.
 
     Args:
@@ -198,7 +213,7 @@ def study_kind(
         answers[str(split)] = answered
     told(f"{kind.name}: {CAPTURES}" if inputs.captures else f"{kind.name}: all flows")
     whole = fitted(inputs.flows, kind, params=params) if inputs.captures or inputs.others else None
-    return (
+    return Studied(
         KindStudy(
             kind=kind.name,
             title=kind.title,
@@ -209,6 +224,7 @@ def study_kind(
             **(_on_captures(inputs, whole) if whole and inputs.captures else _NOWHERE),
         ),
         answers,
+        whole,
     )
 
 
@@ -260,9 +276,22 @@ def study(
     Raises:
         ValueError: a name is no kind's, or the captures cannot judge.
     """
-    others = [kind_named(name) for name in compare if name != default.name]
-    found, answers = study_kind(inputs, default, params=params, told=told)
-    baseline, _ = study_kind(inputs, PLAIN_FOREST, told=told)
+    return report_of(
+        inputs, study_kind(inputs, default, params=params, told=told), compare=compare, told=told
+    )
+
+
+def report_of(
+    inputs: Inputs, studied: Studied, *, compare: Sequence[str] = (), told: Told = lambda _: None
+) -> Report:
+    """Return the report about a kind that was studied; see `study`.
+
+    Raises:
+        ValueError: a name is no kind's.
+    """
+    found, answers = studied.figures, studied.answers
+    others = [kind_named(name) for name in compare if name != found.kind]
+    baseline = study_kind(inputs, PLAIN_FOREST, told=told).figures
     compared, failed = _compared(inputs, others, told)
     told("importance of features")
     closest = answers.get(str(Split.TIME_ORDERED)) or next(iter(answers.values()), None)
@@ -289,7 +318,8 @@ def _compared(
     found, failed = [], {}
     for kind in kinds:
         try:
-            found.append(study_kind(inputs, kind, splits=QUICK_SPLITS, choose_threshold=False, told=told)[0])
+            studied = study_kind(inputs, kind, splits=QUICK_SPLITS, choose_threshold=False, told=told)
+            found.append(studied.figures)
         except ModuleNotFoundError as error:
             failed[kind.name] = f"{error.name} is not installed"
     return tuple(found), failed

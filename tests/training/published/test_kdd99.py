@@ -19,7 +19,7 @@ def write_connections(path: Path, rows: int, *, seed: int) -> None:
     lines = []
     for row in range(rows):
         attack = row * len(ATTACKS) // rows
-        numbers = {name: f"{random.normal(10 * attack, 3):.2f}" for name in COLUMNS}
+        numbers = {name: f"{random.normal(attack, 20):.2f}" for name in COLUMNS}
         numbers |= {"protocol_type": "tcp", "service": "http", "flag": "SF"}
         lines.append(",".join([*numbers.values(), f"{ATTACKS[attack]}."]))
     path.write_text("\n".join(lines) + "\n")
