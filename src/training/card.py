@@ -88,6 +88,8 @@ def _head(findings: Findings) -> list[str]:
 
 def _other_networks(report: Report) -> list[str]:
     found, plain = report.default, report.baseline
+    if not found.captures:
+        return []
     return [
         "## Other networks",
         paragraph(

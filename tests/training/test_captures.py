@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from helpers.models import make_scorer
-from training.captures import CaptureScores, figures, left_out_share, operating_threshold, score_captures
-
-REFERENCE = Path(__file__).resolve().parents[1] / "reference"
+from training.captures import CaptureScores, figures, operating_threshold, score_captures
 
 
 def scores(*p_attack: float, insufficient: int = 0) -> CaptureScores:
@@ -50,24 +47,11 @@ def test_figures_count_what_cannot_be_scored_as_not_flagged() -> None:
     assert found.metrics()["insufficient"] == pytest.approx(2 / 7)
 
 
-def test_a_capture_has_no_say_in_its_own_threshold() -> None:
-    benign = [scores(0.1, 0.9), scores(0.2, 0.3)]
-    assert left_out_share(benign, 0.0) == 0.25
-
-
-def test_meters_and_scores_a_folder_of_captures(tmp_path: Path) -> None:
-    for name in ("01_tcp_fin.pcap", "06_noise.pcap"):
-        shutil.copy(REFERENCE / name, tmp_path)
-    (tmp_path / "notes.txt").write_text("not a capture")
-    found = score_captures(tmp_path, make_scorer())
-    assert [capture.name for capture in found] == ["01_tcp_fin.pcap", "06_noise.pcap"]
-    assert all(capture.flows for capture in found)
-    assert sum(capture.insufficient for capture in found) > 0
+def test_scores_captures_and_counts_what_is_not_judged(tmp_path: Path) -> None:
+    captures = read_captures(capture_folder(tmp_path))
+    found = score_captures(captures, make_scorer())
+    assert [capture.name for capture in found] == list(CAPTURES)
+    assert [capture.flows for capture in found] == [len(capture.features) for capture in captures]
     for capture in found:
         assert (np.diff(capture.p_attack) >= 0).all()
         assert np.isfinite(capture.p_attack).all()
-
-
-def test_wants_captures(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="holds no capture"):
-        score_captures(tmp_path, make_scorer())

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 from flows.schema import COMMON_NAMES
+from helpers.labelled import TREE, labelled_flows
 from helpers.models import made_up_flows, make_record
 from training.captures import CaptureScores, figures
 from training.card import Findings, render
 from training.dataset import LabelledFlows
-from training.evaluation import evaluate
+from training.report.study import Inputs, study
 
 
 @pytest.fixture
@@ -21,20 +22,16 @@ def findings() -> Findings:
         CaptureScores("dos.pcap", np.array([0.8]), 0),
     ]
     benign = [CaptureScores("web.pcap", np.array([0.1, 0.2, 0.3]), 1)]
-    probabilities = np.eye(3)[np.arange(30) % 3]
     return Findings(
         data=LabelledFlows.of(
             features, COMMON_NAMES, codes, "improved", rows_read=1234, dropped={"duplicate": 1204}
         ),
         record=make_record(threshold=0.5),
-        makers="Python 3, scikit-learn 1, seed 42",
-        iterations={"base": 271, "final": 24},
-        splits={"random split": evaluate(probabilities, codes, (0, 5, 17), threshold=0.5, train_rows=70)},
+        report=study(Inputs(labelled_flows()), TREE),
         benign=figures(benign, 0.5),
         attacks=figures(attacks, 0.5),
         attack_captures=attacks,
         allowed_share=0.002,
-        left_out_share=0.0123,
     )
 
 
@@ -49,12 +46,11 @@ def test_tells_what_was_measured(findings: Findings) -> None:
         "**40.00%** over flows (66.67% of those that could be scored), **62.50%** as the mean over captures",
         "2 of 2 captures have a flagged flow",
         "at most 0.2% of the scored flows",
-        "1.23% of the scored flows are flagged",
         "40.0% of the flows of the attack captures",
-        "| DoS Hulk | 10 | 1.0000 | 1.0000 | 1.0000 |",
+        "## Figures: grouped split",
+        "| time-ordered split | 90 |",
         "| scan.pcap | 4 | 2 | 1 | 25.0% |",
         "Dialect `improved`",
-        "after 271 (base) and 24 (final) iterations",
         "at most 1 packet or of 0 us get the verdict `insufficient`",
     ):
         assert said in card
@@ -62,7 +58,7 @@ def test_tells_what_was_measured(findings: Findings) -> None:
 
 def test_what_matters_in_operation_survives_the_registrys_limit(findings: Findings) -> None:
     headings = re.findall("^## (.*)", render(findings), re.MULTILINE)
-    assert headings[:3] == ["Operating threshold", "Limits", "Data"]
+    assert headings[:3] == ["Operating threshold", "Other networks", "Splits"]
 
 
 def test_tables_are_whole(findings: Findings) -> None:

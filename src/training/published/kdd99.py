@@ -21,8 +21,9 @@ from sklearn.preprocessing import MinMaxScaler
 from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
+from training.connections import connection_figures, read_connections_apart
 from training.dataset import LabelledFlows
-from training.estimators import Kind, kind_named
+from training.estimators import Kind
 from training.evaluation import Evaluation
 from training.published.protocol import SEED, Reproduction, Result, Told, files_named
 from training.report.split_study import elsewhere, fitted
@@ -125,14 +126,13 @@ def _random_rows(flows: LabelledFlows, kind: Kind, told: Told) -> list[Result]:
 
 
 def _test_file(on: str, known: Path, other: Path, kind: Kind, nrows: int | None, told: Told) -> list[Result]:
-    train = read_training_data([known], options=ReadOptions(nrows=nrows))
-    test = read_training_data([other], options=ReadOptions(nrows=nrows, keep_duplicates=True))
+    train, test = (flows.take(slice(nrows)) for flows in read_connections_apart(known, other))
     results = []
-    for one in (*(kind_named(name) for name in ON_TEST_FILES if name != kind.name), kind):
-        told(f"{on}: {one.name}")
-        found = _measured(train, test, one)
-        results.append(Result(on, one.name, "accuracy", None, found.accuracy))
-        results.append(Result(on, one.name, "macro F1", None, found.macro_f1, found.macro_f1_interval))
+    told(on)
+    for name, found in connection_figures(train, test, tuple(dict.fromkeys((*ON_TEST_FILES, kind.name)))):
+        told(f"{on}: {name} is done")
+        results.append(Result(on, name, "accuracy", None, found.accuracy))
+        results.append(Result(on, name, "macro F1", None, found.macro_f1, found.macro_f1_interval))
     return results
 
 
