@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from helpers.labelled import CAPTURES, capture_folder
 from helpers.models import make_scorer
+from training.capture_set import read_captures
 from training.captures import CaptureScores, figures, operating_threshold, score_captures
 
 
