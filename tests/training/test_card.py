@@ -58,7 +58,7 @@ def test_tells_what_was_measured(findings: Findings) -> None:
 
 def test_what_matters_in_operation_survives_the_registrys_limit(findings: Findings) -> None:
     headings = re.findall("^## (.*)", render(findings), re.MULTILINE)
-    assert headings[:3] == ["Operating threshold", "Other networks", "Splits"]
+    assert headings[:3] == ["Operating threshold", "Splits", "Limits"]
 
 
 def test_tables_are_whole(findings: Findings) -> None:
