@@ -105,8 +105,11 @@ train_local: setup  ## CatBoost on TRAIN_PATH, VAL_PATH, TEST_PATH by TRAIN_PARA
 	@$(BIN)/ml-ids train-local --train-path "$(TRAIN_PATH)" --val-path "$(VAL_PATH)" --test-path "$(TEST_PATH)" \
 	  --train-param-path "$(TRAIN_PARAM_PATH)" --output-path build/models/gradient_boost
 
+# Not deep: torch is larger than all the others.
+EXTRAS := $(patsubst %,--extra %,catboost clients dev lab sensor training)
+
 requirements: setup  ## compile requirements.txt from pyproject.toml; UPGRADE=--upgrade takes newer versions
-	$(BIN)/uv pip compile --quiet --universal --generate-hashes --all-extras --python-version 3.11 \
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes $(EXTRAS) --python-version 3.11 \
 	  --no-emit-index-url --custom-compile-command 'make requirements' $(UPGRADE) pyproject.toml -o requirements.txt
 	for name in build=3.11 cicflowmeter-0.2.0=3.11 cicflowmeter-0.5.0=3.12; do \
 	  pins=src/capture/extractors/$${name%=*}; \
