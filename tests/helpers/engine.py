@@ -108,6 +108,8 @@ def engine(folder: Path) -> Iterator[Engine]:
     finally:
         process.terminate()
         process.wait(60)
+        # The engine leaves its mount of the host's network namespace.
+        subprocess.run(["umount", folder / "exec" / "netns" / "default"], capture_output=True, check=False)
         shutil.rmtree(folder, ignore_errors=True)
 
 
