@@ -12,6 +12,7 @@ from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
+from setuptools import find_packages
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = sorted((ROOT / "src").rglob("*.py"))
@@ -123,6 +124,14 @@ def test_the_service_does_not_import_scapy() -> None:
 
 def test_the_same_mlflow_serves_and_trains() -> None:
     assert requirements()["mlflow"] == requirements()["mlflow-skinny"]
+
+
+def test_the_testbed_is_neither_in_the_package_nor_in_the_image() -> None:
+    chosen = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]["find"]
+    packages = find_packages(str(ROOT / "src"), exclude=chosen["exclude"])
+    assert "flows" in packages
+    assert [name for name in packages if name.startswith("lab")] == []
+    assert "src/lab" in (ROOT / ".dockerignore").read_text().splitlines()
 
 
 def test_no_http_client_but_httpx() -> None:

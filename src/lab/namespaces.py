@@ -1,4 +1,4 @@
-"""Network namespaces that carry the process that made them in their name, so that none is forgotten."""
+"""Network namespaces and folders that carry the process that made them in their name: none is forgotten."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import subprocess
+import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -66,29 +67,42 @@ def etc(name: str) -> Path:
 
 
 def remove(name: str) -> None:
-    """End what runs in a namespace, remove it and the files of its /etc."""
+    """End what runs in a namespace, remove it and the files of its /etc; or remove a folder."""
     if (RUN / name).exists():
         _end_processes(name)
         ip("netns", "delete", name)
-    shutil.rmtree(ETC / name, ignore_errors=True)
+    for place in (ETC, Path(tempfile.gettempdir())):
+        shutil.rmtree(place / name, ignore_errors=True)
+
+
+def folder() -> Path:
+    """Make a folder for what the lab's processes write, under /tmp; `remove_own` removes it."""
+    made = Path(tempfile.mkdtemp(prefix=own_name("")))
+    # Services that give up root look into it.
+    made.chmod(0o755)
+    return made
 
 
 def remove_leftovers() -> list[str]:
-    """Remove the namespaces of processes that are no more; return their names."""
-    here = {entry.name for place in (RUN, ETC) if place.is_dir() for entry in place.iterdir()}
-    found = sorted(name for name in here if name.startswith(f"{PREFIX}.") and not _is_alive(name))
+    """Remove the namespaces and folders of processes that are no more; return their names."""
+    found = sorted(name for name in _here() if name.startswith(f"{PREFIX}.") and not _is_alive(name))
     for name in found:
         remove(name)
     return found
 
 
 def remove_own() -> None:
-    """Remove every namespace that this process made."""
+    """Remove every namespace and folder that this process made."""
     own = own_name("")
-    here = {entry.name for place in (RUN, ETC) if place.is_dir() for entry in place.iterdir()}
-    for name in sorted(here):
+    # Folders last: nobody writes any more.
+    for name in sorted(_here(), key=lambda name: (not (RUN / name).exists(), name)):
         if name.startswith(own):
             remove(name)
+
+
+def _here() -> set[str]:
+    places = (RUN, ETC, Path(tempfile.gettempdir()))
+    return {entry.name for place in places if place.is_dir() for entry in place.iterdir()}
 
 
 def _end_processes(name: str) -> None:

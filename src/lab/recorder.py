@@ -35,7 +35,7 @@ class Recorder:
         """
         self.missed = 0
         command = [
-            *(TCPDUMP.required(), "-i", BRIDGE, "-n", "-w", str(capture), "-s", str(SNAP_LENGTH)),
+            *(TCPDUMP.required(), "-i", BRIDGE, "-n", "-w", str(capture.absolute()), "-s", str(SNAP_LENGTH)),
             *("-B", "65536", "-Z", "root"),
         ]
         self._running = Running(switch, command, place, "tcpdump")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 
+from lab import namespaces
 from lab.network import fabric
 from lab.outcome import Outcome, Progress
 from lab.recorder import Recorder
@@ -34,9 +34,8 @@ def run_scenario(
         OSError: a program, or something of the kernel, is missing; a service does not start.
     """
     with ExitStack() as stack:
-        place = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ml-ids-lab-")))
-        place.chmod(0o755)
         built = stack.enter_context(fabric(scenario))
+        place = namespaces.folder()
         stage = Stage(scenario, seed, built, place, progress)
         stack.callback(stage.stop_services)
         stage.start_services()

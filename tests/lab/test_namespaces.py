@@ -19,9 +19,11 @@ from lab import namespaces
 name = namespaces.own_name("a")
 namespaces.add(name)
 namespaces.etc(name).joinpath("hosts").write_text("")
+folder = namespaces.folder()
+folder.joinpath("file").write_text("")
 import subprocess
 subprocess.Popen(namespaces.inside(name, ["sleep", "300"]), stdout=subprocess.DEVNULL)
-print(name, flush=True)
+print(name, folder, flush=True)
 os.kill(os.getpid(), signal.SIGKILL)
 """
 
@@ -57,13 +59,15 @@ def runs(pid: str) -> bool:
 def test_a_start_removes_what_a_killed_run_left_and_nothing_else() -> None:
     ours = namespaces.own_name("probe")
     killed = subprocess.run([sys.executable, "-c", KILLED], stdout=subprocess.PIPE, text=True)
-    left = killed.stdout.strip()
+    left, folder = killed.stdout.split()
     assert left in there()
     deadline = time.monotonic() + 20
     while not (pids := sleepers(left)) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert pids
-    assert namespaces.remove_leftovers() == [left]
+    assert Path(folder).is_dir()
+    assert namespaces.remove_leftovers() == sorted([left, Path(folder).name])
+    assert not Path(folder).exists()
     assert left not in there()
     assert not (namespaces.ETC / left).exists()
     assert not any(runs(pid) for pid in pids)

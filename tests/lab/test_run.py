@@ -21,6 +21,7 @@ from lab.programs import Program
 from lab.run import run_scenario
 from lab.scenario import Scenario
 from training.sources.captures import labelled_capture
+from training.sources.read import read_training_data
 
 pytestmark = pytest.mark.needs_netns
 ATTACKER = "198.18.0.13"
@@ -97,6 +98,13 @@ def test_training_reads_the_capture_with_its_rules(made: Made) -> None:
     assert len(table) == made.counts.flows
     labelled = table.take(table.extras["label"] != "")
     assert labelled.extras["label"].tolist() == made.flows.extras["label"].tolist()
+
+
+def test_training_reads_the_labelled_flows(made: Made) -> None:
+    found = read_training_data([made.files.flows])
+    assert found.rows_read == made.counts.labels.total()
+    assert set(found.dropped) <= {"duplicate"}
+    assert set(found.codes.tolist()) == {0, 17}
 
 
 def test_the_conditions_are_seen_in_the_packets(made: Made) -> None:

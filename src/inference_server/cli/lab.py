@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import sys
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -41,6 +43,8 @@ def run(
         except ModuleNotFoundError as error:
             raise ValueError(_missing(error)) from None
 
+        # Told to end, it still puts everything away.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
         found = [find_scenario(name) for name in scenarios]
         out.mkdir(parents=True, exist_ok=True)
         for scenario in found:
