@@ -67,19 +67,16 @@ class Fabric:
 
     Attributes:
         scenario: whose network it is.
+        network: the conditions.
         switch: the namespace of the bridge, where the sensor listens.
         hosts: by name.
     """
 
     scenario: Scenario
+    network: Network
     switch: str
     hosts: dict[str, Host] = field(default_factory=dict)
     _ports: int = 0
-
-    @property
-    def network(self) -> Network:
-        """The conditions."""
-        return self.scenario.network
 
     def packets(self) -> int:
         """Return how many packets hosts have sent so far."""
@@ -204,8 +201,8 @@ SILENCE_NUMBER: Final = SILENT_V4.num_addresses - 2
 
 
 @contextmanager
-def fabric(scenario: Scenario) -> Iterator[Fabric]:
-    """Give a scenario's network; it is gone afterwards, with everything that runs in it.
+def fabric(scenario: Scenario, seed: int) -> Iterator[Fabric]:
+    """Give the network that a seed makes of a scenario; afterwards it is gone, and all that runs in it.
 
     What runs of the lab that were killed left behind is removed first.
 
@@ -220,7 +217,7 @@ def fabric(scenario: Scenario) -> Iterator[Fabric]:
         )
     IP.required()
     namespaces.remove_leftovers()
-    built = Fabric(scenario, namespaces.own_name(SWITCH))
+    built = Fabric(scenario, scenario.conditions(seed), namespaces.own_name(SWITCH))
     try:
         built.build()
         yield built

@@ -34,7 +34,7 @@ def run_scenario(
         OSError: a program, or something of the kernel, is missing; a service does not start.
     """
     with ExitStack() as stack:
-        built = stack.enter_context(fabric(scenario))
+        built = stack.enter_context(fabric(scenario, seed))
         place = namespaces.folder()
         stage = Stage(scenario, seed, built, place, progress)
         stack.callback(stage.stop_services)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
@@ -11,7 +12,7 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from lab.activities.catalogue import KINDS
-from lab.draws import Draw, corners
+from lab.draws import Draw, corners, drawn
 from lab.services.catalogue import SERVICES
 
 MAX_SECONDS: Final = 1800
@@ -128,7 +129,7 @@ class Scenario(_Strict):
         description: what happens.
         seconds: how long it lasts; everything that is still going on is then stopped.
         max_packets: at so many packets it is stopped.
-        network: between the hosts.
+        network: conditions between the hosts, each a value or drawn; see `Network`.
         hosts: by name.
         activities: in any order.
     """
@@ -137,7 +138,7 @@ class Scenario(_Strict):
     description: str
     seconds: float = Field(gt=0, le=MAX_SECONDS)
     max_packets: int = Field(1_000_000, ge=1, le=MAX_PACKETS)
-    network: Network = Network()
+    network: dict[str, Draw] = {}
     hosts: dict[Name, HostSpec]
     activities: list[Activity]
 
@@ -145,10 +146,11 @@ class Scenario(_Strict):
     def _whole(self) -> Self:
         if sum(spec.count for spec in self.hosts.values()) > MAX_HOSTS:
             raise ValueError(f"more than {MAX_HOSTS} hosts")
+        conditions = [Network.model_validate(values) for values in corners(self.network)]
         if NOBODY in self.hosts:
             raise ValueError(f"hosts.{NOBODY}: nobody can be called so")
         for name, spec in self.hosts.items():
-            self._check_gateway(name, spec)
+            self._check_gateway(name, spec, ipv6=any(each.ipv6 for each in conditions))
         for at, activity in enumerate(self.activities):
             for name in activity.by:
                 if not self.members(name):
@@ -157,11 +159,11 @@ class Scenario(_Strict):
                 self._check_target(at, activity, name)
         return self
 
-    def _check_gateway(self, name: str, spec: HostSpec) -> None:
+    def _check_gateway(self, name: str, spec: HostSpec, *, ipv6: bool) -> None:
         gateway = self.hosts.get(spec.behind or name)
         if gateway is None or (spec.behind and (gateway.count > 1 or gateway.behind)):
             raise ValueError(f"hosts.{name}.behind: no single host {spec.behind}")
-        if spec.behind and self.network.ipv6:
+        if spec.behind and ipv6:
             raise ValueError(f"hosts.{name}.behind: gateways translate IPv4 alone")
 
     def _check_target(self, at: int, activity: Activity, name: str) -> None:
@@ -175,6 +177,11 @@ class Scenario(_Strict):
             raise ValueError(f"activities.{at}.to: {name} is behind {spec.behind} and cannot be reached")
         if wanted is not None and wanted not in spec.services:
             raise ValueError(f"activities.{at}.to: {activity.do} needs the service {wanted} on {name}")
+
+    def conditions(self, seed: int) -> Network:
+        """Return what the network does to packets with a seed."""
+        rng = random.Random(f"{self.name}/network/{seed}")
+        return Network.model_validate({name: drawn(draw, rng) for name, draw in self.network.items()})
 
     def host_names(self) -> Iterator[tuple[str, HostSpec]]:
         """Yield every single host's name and what it is."""

@@ -120,7 +120,7 @@ class Stage:
             self._ended(each, each.until)
         self.outcome.rules = label_rules(
             self._claims,
-            self._scenario.description,
+            f"{self._scenario.description} Network: {self._conditions()}.",
             f"ml-ids lab run {self._scenario.name} --seed {self.outcome.seed}",
         )
 
@@ -144,7 +144,7 @@ class Stage:
         return [_Going(step, task, running, datetime.now(UTC), time.monotonic() + step.seconds)]
 
     def _task(self, step: Step, source: Host) -> Task:
-        ipv6 = self._scenario.network.ipv6 and step.kind.ipv6 and step.target != NOBODY
+        ipv6 = self._built.network.ipv6 and step.kind.ipv6 and step.target != NOBODY
         place = self._place / "tasks" / str(step.seed)
         place.mkdir(parents=True, exist_ok=True)
         others = [host for host in self._built.hosts.values() if host is not source and not host.spec.behind]
@@ -197,6 +197,9 @@ class Stage:
                 ports=None if talk.ports is None else frozenset(talk.ports),
                 about=about,
             )
+
+    def _conditions(self) -> str:
+        return ", ".join(f"{name} {value}" for name, value in self._built.network.model_dump().items())
 
     def _leave_out(self, kind: str, reason: str) -> None:
         self.outcome.left_out[f"{kind}: {reason}"] += 1

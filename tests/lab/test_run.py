@@ -122,6 +122,7 @@ def test_the_conditions_are_seen_in_the_packets(made: Made) -> None:
         check=True,
     )
     assert "mss 1360" in answer.stdout
+    assert "mtu 1400" in made.outcome.rules.description
     assert "TS val" not in answer.stdout
 
 
@@ -136,7 +137,7 @@ def test_no_host_of_the_lab_has_a_way_out() -> None:
     scenario = Scenario.model_validate(SCENARIO | {"hosts": hosts, "activities": []})
     if Program("iptables", "iptables").path() is None:
         pytest.skip("needs iptables")
-    with fabric(scenario) as built:
+    with fabric(scenario, 1) as built:
         everywhere = [built.switch, *(host.namespace for host in built.hosts.values())]
         for namespace in everywhere:
             routes = namespaces.ip("-n", namespace, "-4", "route", "show", "table", "all").splitlines()
@@ -166,7 +167,7 @@ def test_who_may_not_make_namespaces_is_told(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr("os.geteuid", lambda: 1000)
     with (
         pytest.raises(PermissionError, match="run it as root"),
-        fabric(Scenario.model_validate(SCENARIO)),
+        fabric(Scenario.model_validate(SCENARIO), 1),
     ):
         pytest.fail("it was let in")
 

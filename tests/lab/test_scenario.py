@@ -84,7 +84,9 @@ def test_a_group_is_all_its_hosts() -> None:
         ),
         ({"seconds": 1e6}, r"seconds: .*1800"),
         ({"max_packets": 10**9}, r"max_packets: .*5000000"),
-        ({"network": {"ipv6": True, "mtu": 600}}, r"network: .*at least 1280"),
+        ({"network": {"ipv6": True, "mtu": 600}}, r"at least 1280"),
+        ({"network": {"mtu": {"low": 1500, "high": 9999}}}, r"mtu: .*9000"),
+        ({"network": {"colour": "red"}}, r"colour: Extra inputs"),
         ({"colour": "red"}, r"colour: Extra inputs"),
     ],
 )
@@ -98,6 +100,17 @@ def test_what_is_wrong_in_a_scenario_is_named(tmp_path: Path, change: dict[str, 
 def test_a_scenario_that_is_not_there_is_named() -> None:
     with pytest.raises(ValueError, match=r"no scenario tea-party: .*web-scan"):
         find_scenario("tea-party")
+
+
+def test_a_seed_draws_the_network_s_conditions() -> None:
+    found = scenario(
+        network={"offloads": False, "mtu": {"low": 1300, "high": 1500}, "sack": {"choice": [True, False]}}
+    )
+    drawn = [found.conditions(seed) for seed in range(20)]
+    assert drawn == [found.conditions(seed) for seed in range(20)]
+    assert {each.sack for each in drawn} == {True, False}
+    assert len({each.mtu for each in drawn}) > 5
+    assert not any(each.offloads for each in drawn)
 
 
 def test_nothing_behind_a_gateway_can_be_a_target() -> None:

@@ -90,7 +90,8 @@ def patator_form(task: Task) -> list[str]:
 def _kind(
     name: str, label: str, program: Program, command: Callable[[Task], list[str]], service: str
 ) -> Kind:
-    ipv6 = command is not patator_form
+    # Patator takes an IPv6 address for a file server alone.
+    ipv6 = program is HYDRA or command is patator_ftp
     return Kind(name, label, program, Guesses, command, ANY, SERVICES[service], ipv6, codes=ANY_CODE)
 
 
