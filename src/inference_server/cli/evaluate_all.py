@@ -63,6 +63,8 @@ def evaluate_all(request: Request) -> None:
     """
     if not request.data:
         raise ValueError("--all needs --data: labelled flows to train and to test on")
+    if request.model and request.estimator:
+        raise ValueError("--model says which estimator: that of the version; leave --estimator out")
     try:
         from training.estimators import ESTIMATORS, kind_named
         from training.report.files import put_between_markers, summary, write_report

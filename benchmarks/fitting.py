@@ -1,6 +1,6 @@
 """Training the default model: how long it takes, and the memory it needs as rows grow.
 
-python benchmarks/training.py [--data LOCATION] [--rows 0 2800000] [--estimator stacked]
+python benchmarks/fitting.py [--data LOCATION] [--rows 0 2800000] [--estimator stacked]
 
 0 rows are the data as they are; more are repetitions of these, each value changed by a thousandth, so that no
 two rows are alike. Exit status 1 when a bar is missed: 180 s for the data as they are, 16 GB for any.
