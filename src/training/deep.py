@@ -95,7 +95,8 @@ class Network(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def _scaled(self, rows: Floats) -> Floats:
         """Return scaled logarithms; what is not there is 0, the mean."""
-        return np.nan_to_num((rows - self.mean_) / self.scale_, nan=0.0)
+        scaled = (rows - self.mean_) / self.scale_
+        return np.where(np.isnan(scaled), 0.0, scaled)
 
     def _learn(self, torch: Any, rows: Floats, places: NDArray[Any], weight: Floats) -> None:
         given = torch.from_numpy(rows.astype(np.float32))

@@ -10,10 +10,12 @@ import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from detection.preprocess import clean
 from flows.labels import BY_CODE
 from flows.schema import BY_NAME
 from training.dataset import LabelledFlows
 from training.describe import Description
+from training.recipe import PREPROCESSING
 from training.report.split_study import Measured
 
 BENIGN_COLOUR: Final = "#0072b2"
@@ -99,7 +101,7 @@ def distributions(flows: LabelledFlows, names: Sequence[str]) -> Figure:
     attack = flows.codes != 0
     for number, name in enumerate(names):
         axes = figure.add_subplot(rows, 3, number + 1)
-        values = np.log10(1 + np.abs(np.nan_to_num(flows.features[:, flows.names.index(name)])))
+        values = np.log10(1 + clean(flows.features[:, flows.names.index(name)], PREPROCESSING))
         bins = np.linspace(0, max(float(values.max()), 1e-3), BINS)
         for label, chosen, colour in (
             ("benign", ~attack, BENIGN_COLOUR),

@@ -9,8 +9,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from detection.preprocess import clean
 from flows.labels import BY_CODE
 from training.dataset import LabelledFlows
+from training.recipe import PREPROCESSING
 
 LIMIT: Final = 0.9
 """A column is flagged where one cut through it separates a class with more than this balanced accuracy."""
@@ -53,7 +55,7 @@ def audit(flows: LabelledFlows, others: Mapping[str, NDArray[np.float64]]) -> tu
     return tuple(
         separation
         for name, values in columns.items()
-        for separation in _separations(name, np.nan_to_num(values), codes, which.reshape(-1))
+        for separation in _separations(name, clean(values, PREPROCESSING), codes, which.reshape(-1))
     )
 
 

@@ -72,7 +72,7 @@ def curves(p_attack: NDArray[np.float64], attack: NDArray[np.bool_]) -> Curves:
         roc_auc=float(np.trapezoid(true, false)),
         recall_at_allowed=float(true[false <= ALLOWED_SHARE].max()),
         calibration=bins,
-        brier=float(brier_score_loss(attack, np.clip(p_attack, 0.0, 1.0))),
+        brier=float(brier_score_loss(attack, p_attack.clip(0.0, 1.0))),
         calibration_error=sum(part.rows * abs(part.mean - part.attacks) for part in bins) / len(attack),
     )
 
@@ -84,7 +84,7 @@ def _thinned(axis: NDArray[np.float64]) -> tuple[float, ...]:
 
 
 def _bins(p_attack: NDArray[np.float64], attack: NDArray[np.bool_]) -> tuple[Bin, ...]:
-    which = np.clip((p_attack * BINS).astype(int), 0, BINS - 1)
+    which = (p_attack * BINS).astype(int).clip(0, BINS - 1)
     return tuple(
         Bin(int(rows.sum()), float(p_attack[rows].mean()), float(attack[rows].mean()))
         for rows in (which == number for number in range(BINS))

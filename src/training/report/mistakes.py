@@ -8,7 +8,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from detection.preprocess import clean
 from training.dataset import LabelledFlows
+from training.recipe import PREPROCESSING
 
 PAIRS: Final = 12
 EACH: Final = 3
@@ -74,9 +76,9 @@ def mistakes(
 
 
 def _unlike(flows: LabelledFlows, row: int, code: int) -> dict[str, float]:
-    of_class = np.nan_to_num(flows.features[flows.codes == code])
+    of_class = clean(flows.features[flows.codes == code], PREPROCESSING)
     low, middle, high = np.quantile(of_class, (0.25, 0.5, 0.75), axis=0)
     span = np.where(high > low, high - low, np.maximum(np.abs(middle), 1.0))
-    distance = (np.nan_to_num(flows.features[row]) - middle) / span
+    distance = (clean(flows.features[row], PREPROCESSING) - middle) / span
     farthest = np.argsort(-np.abs(distance), kind="stable")[:FEATURES]
     return {flows.names[index]: float(distance[index]) for index in farthest.tolist()}

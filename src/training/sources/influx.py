@@ -216,7 +216,7 @@ def _starts(time: pa.Array, start: pa.Array | None) -> pa.Array:
     began = np.where(times < NUMBERED_NS, UNKNOWN_TIME, times // 1000)
     if start is not None:
         said = pc.fill_null(start.cast(pa.float64()), np.nan).to_numpy()
-        began = np.where(np.isnan(said), began, np.nan_to_num(said).astype(np.int64))
+        began = np.where(np.isnan(said), began, np.where(np.isnan(said), 0, said).astype(np.int64))
     return pa.array(began)
 
 
