@@ -85,6 +85,11 @@ class CaptureFile:
         """Return what the meter noted of starts, see `FlowMeter.take_starts`."""
         return self._meter.take_starts()
 
+    @property
+    def starts_hurried(self) -> int:
+        """Starts that the meter looked at before their time."""
+        return self._meter.starts_hurried
+
     def tables(self, progress: Callable[[int], None] | None = None) -> Iterator[FlowTable]:
         """Meter the file; yield flows in the order they end, the open ones last.
 

@@ -70,6 +70,22 @@ class ContextStage:
         while self._waiting and self._contexts.known(self._waiting[0].flow_uid):
             yield self._completed(self._waiting.popleft())
 
+    def complete(
+        self, tables: Iterable[FlowTable], take_starts: Callable[[], NDArray[np.void]]
+    ) -> Iterator[FlowTable]:
+        """Yield all of a meter's tables with their context, in the order they came.
+
+        Args:
+            tables: what the meter emits.
+            take_starts: gives the starts that the meter noted since it was last called.
+        """
+        for table in tables:
+            self.learn(take_starts())
+            yield from self.add(table)
+        self.learn(take_starts())
+        yield from self.ready()
+        yield from self.rest()
+
     def rest(self) -> Iterator[FlowTable]:
         """Yield what still waits, with NaN for flows whose start is not known."""
         while self._waiting:
@@ -82,24 +98,6 @@ class ContextStage:
             features=np.hstack([table.features, found]),
             feature_names=(*table.feature_names, *CONTEXT_NAMES),
         )
-
-
-def with_context(
-    tables: Iterable[FlowTable], take_starts: Callable[[], NDArray[np.void]]
-) -> Iterator[FlowTable]:
-    """Yield a meter's tables with the context features, once all starts they need are known.
-
-    Args:
-        tables: what the meter emits.
-        take_starts: gives the starts that the meter noted since it was last called.
-    """
-    stage = ContextStage()
-    for table in tables:
-        stage.learn(take_starts())
-        yield from stage.add(table)
-    stage.learn(take_starts())
-    yield from stage.ready()
-    yield from stage.rest()
 
 
 class _Contexts:

@@ -19,7 +19,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from capture.files import CaptureFile
 from capture.rules import LiveRules
 from capture.warm_up import warm_up_files
-from context.stage import with_context
+from context.stage import ContextStage
 from flows.dialects import IMPROVED
 from flows.table import FlowTable
 
@@ -146,17 +146,30 @@ class ReadingBar:
             self.advance(path, read)
 
         tables = capture.tables(read_so_far)
-        for table in with_context(tables, capture.take_starts) if context else tables:
+        stage = ContextStage() if context else None
+        for table in stage.complete(tables, capture.take_starts) if stage else tables:
             flows += len(table)
             yield table
         counters = capture.counters()
         self.packets = before + counters.packets
         self.ignored.update(counters.ignored)
         self.finish(path)
+        if stage is not None:
+            self._tell_of_context(path, stage, capture.starts_hurried)
         if capture.problem is not None:
             if not counters.packets:
                 raise ValueError(f"{capture.problem}; no packet before that")
             self.warn(f"{capture.problem}; {counters.packets:,} packets, {flows:,} flows up to there")
+
+    def _tell_of_context(self, path: Path, stage: ContextStage, hurried: int) -> None:
+        left_out = {
+            "flows have no context: too many were open at once": stage.forgotten,
+            "flows left the 60 s window before their time: too many began": stage.crowded_out,
+            "flows were looked at before they were 2 s old: too many began": hurried,
+        }
+        for what, count in left_out.items():
+            if count:
+                self.warn(f"{path}: {count:,} {what}")
 
     def advance(self, path: Path, read: int) -> None:
         """Show that `read` bytes of an input were read."""

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import get_args
 
@@ -13,12 +14,13 @@ from typer.testing import CliRunner
 
 from capture.dialects import RULES, feature_names
 from context.features import CONTEXT_NAMES
+from context.stage import ContextStage
 from flows.csv_files import read_csv
 from flows.headers import HEADERS, own_header
 from flows.parquet_files import read_parquet
 from flows.schema import COMMON_NAMES
 from flows.table import FlowTable
-from helpers.packets import pcap, write_capture
+from helpers.packets import pcap, udp, write_capture
 from helpers.parity import compare, reference_rows
 from inference_server.cli.meter import DialectName, HeaderName, meter
 
@@ -225,3 +227,16 @@ def test_context_needs_parquet(tmp_path: Path) -> None:
     result = run(DEMO, "-o", tmp_path / "flows.csv", "--context")
     assert result.exit_code == 1
     assert "--context is for .parquet" in result.output
+
+
+def test_what_context_has_no_room_for_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("inference_server.cli.reading.ContextStage", partial(ContextStage, starts=16, kept=8))
+    monkeypatch.setattr("capture.meter.STARTS_AT_ONCE", 8)
+    packets = [udp(at, 1, src=("10.0.0.1", 1000 + at)) for at in range(100)]
+    result = run(
+        write_capture(tmp_path / "many.pcap", pcap(packets)), "-o", tmp_path / "f.parquet", "--context"
+    )
+    assert result.exit_code == 0, result.output
+    assert "92 flows have no context" in result.stderr
+    assert "84 flows left the 60 s window before their time" in result.stderr
+    assert "flows were looked at before they were 2 s old" in result.stderr
