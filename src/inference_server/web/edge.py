@@ -7,7 +7,7 @@ import logging
 import re
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -22,6 +22,9 @@ NO_SERVICE_LIMIT: Final = 1000
 SWITCHING_PROTOCOLS: Final = 101
 FORBIDDEN: Final = 403
 UNEXPECTED_CONDITION: Final = 1011
+PREDICTIONS: Final = "/api/predictions"
+"""Its clients read `error` where those of all other routes read `detail`."""
+TOO_MANY: Final = "Too many requests at once (MAX_CONCURRENT_REQUESTS): come back in 1 s"
 _SANE_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 logger = logging.getLogger(__name__)
 
@@ -57,12 +60,13 @@ class Edge:
             if traffic.begin(scope["path"]):
                 await self._app(scope, receive, answer.send)
             else:
-                await _BUSY(scope, receive, answer.send)
+                busy = _refusal(scope["path"], TOO_MANY, 503, {"Retry-After": "1"})
+                await busy(scope, receive, answer.send)
         except Exception:
             logger.exception("request %s: %s %r failed", text_id, scope["method"], scope["path"])
             if answer.status is not None:
                 raise
-            await _FAILED(scope, receive, answer.send)
+            await _refusal(scope["path"], "Internal error", 500)(scope, receive, answer.send)
         finally:
             traffic.end(scope, text_id, answer.status, time.perf_counter() - began, answer.size)
 
@@ -146,9 +150,6 @@ def _made_ids() -> Iterator[bytes]:
     return (f"{process}-{number:x}".encode() for number in itertools.count(1))
 
 
-_FAILED: Final = OrjsonResponse({"detail": "Internal error"}, status_code=500)
-_BUSY: Final = OrjsonResponse(
-    {"detail": "Too many requests at once (MAX_CONCURRENT_REQUESTS): come back in 1 s"},
-    status_code=503,
-    headers={"Retry-After": "1"},
-)
+def _refusal(path: str, text: str, status: int, headers: Mapping[str, str] | None = None) -> OrjsonResponse:
+    key = "error" if path == PREDICTIONS else "detail"
+    return OrjsonResponse({key: text}, status_code=status, headers=headers)

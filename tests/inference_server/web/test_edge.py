@@ -163,12 +163,14 @@ def test_more_requests_at_once_than_the_limit_are_told_to_come_back(behind: Behi
         thread.start()
     wait_until(lambda: app.traffic.status().running == LIMIT)
     refused = client.get("/fine/a")
+    refused_frame = client.post("/api/predictions")
     app.release.set()
     for thread in threads:
         thread.join(60)
     assert statuses == [200] * LIMIT
     assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
     assert "MAX_CONCURRENT_REQUESTS" in refused.json()["detail"]
+    assert refused_frame.json() == {"error": refused.json()["detail"]}
     assert client.get("/fine/a").status_code == 200
 
 
