@@ -18,6 +18,11 @@ SETS  := CIC-IDS2017 CIC-UNSW-NB15 CSE-CIC-IDS2018 sample
 KINDS := csv csv.gz csv.xz parquet h5
 DATA  ?= $(firstword $(foreach set,$(SETS),$(if $(wildcard $(KINDS:%=data/$(set)/*.%)),data/$(set))))
 
+# A test that hangs is ended and told with what each thread was doing; where it hangs in native code, its process is.
+NO_HANGING := --timeout 600 -o faulthandler_timeout=900 -o faulthandler_exit_on_timeout=true --max-worker-restart 1
+# Each worker has one core.
+test: export OMP_NUM_THREADS ?= 1
+
 .DEFAULT_GOAL := help
 .PHONY: help setup run train test lint fmt bench verify image test-deploy audit sbom push deploy mlflow-ui docs split_dataset train_local requirements
 
@@ -42,7 +47,7 @@ train: setup  ## train a challenger on DATA, or on what data/README.md says; TRA
 	$(BIN)/ml-ids train $(DATA:%=--data '%') $(TRAIN)
 
 test: setup  ## run the tests; PYTEST=... adds options
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(PYTEST)
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(NO_HANGING) $(PYTEST)
 
 lint: setup  ## ruff, mypy and the import contract
 	$(BIN)/ruff check .

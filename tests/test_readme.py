@@ -195,6 +195,7 @@ def test_troubleshooting_message(tmp_path: Path, shown: str) -> None:
     assert matches(shown, actual), actual
 
 
+@pytest.mark.slow
 def test_the_pictures_are_those_that_the_script_takes(tmp_path: Path) -> None:
     if not shutil.which("chromium"):
         pytest.skip("needs chromium (apt-get install chromium)")

@@ -16,6 +16,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final, Literal
 
+import joblib
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -117,6 +118,7 @@ def train_gradient_boost(
         task_type=_task_type(params.task_type),
         class_weights=[1.0, float((codes == 0).sum() / attack)],
         loss_function="Logloss",
+        thread_count=joblib.cpu_count(),
         allow_writing_files=False,
         verbose=1,
     )

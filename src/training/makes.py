@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+import joblib
 import numpy as np
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import (
@@ -118,6 +119,7 @@ def catboost(seed: int, *, iterations: int = 300, depth: int = 6, rate: float = 
         l2_leaf_reg=l2,
         auto_class_weights="Balanced",
         random_seed=seed,
+        thread_count=joblib.cpu_count(),
         allow_writing_files=False,
         verbose=False,
     )

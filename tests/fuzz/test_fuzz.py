@@ -13,7 +13,7 @@ from fuzz.run import UNAVAILABLE
 from fuzz.seeds import seeds
 from fuzz.targets import TARGETS
 
-SECONDS = 15
+SECONDS = 10
 RUN = Path(__file__).with_name("run.py")
 
 

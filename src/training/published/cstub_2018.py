@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
+import joblib
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.ensemble import RandomForestClassifier
@@ -124,6 +125,7 @@ def _published(flows: LabelledFlows, train: NDArray[np.int64], rounds: int) -> l
             random_strength=5,
             class_weights=[1, (len(train) - attacks) / max(attacks, 1)],
             random_seed=SEED,
+            thread_count=joblib.cpu_count(),
             allow_writing_files=False,
             verbose=False,
         )

@@ -21,6 +21,7 @@ def write_set(folder: Path, rows: int, classes: int = 10) -> None:
     (folder / "Label.csv").write_text("Label\n" + "\n".join(map(str, numbers.tolist())) + "\n")
 
 
+@pytest.mark.slow
 def test_ten_classes_are_told_apart_by_the_published_protocol(tmp_path: Path) -> None:
     write_set(tmp_path, 400)
     found = reproduce([str(tmp_path)], TREE, told=lambda _: None)

@@ -70,6 +70,7 @@ def test_without_any_of_the_files_it_says_which_are_looked_for(tmp_path: Path) -
 
 
 @needs_shared
+@pytest.mark.slow
 def test_nsl_kdd_s_test_file_is_harder_than_random_rows() -> None:
     found = reproduce([str(SHARED / "data" / "nsl-kdd")], TREE, told=lambda _: None)
     accuracy = {each.model: each.ours for each in found.results if each.metric == "accuracy"}
