@@ -14,7 +14,7 @@ MLFLOW_UI_PORT ?= 5000
 MLFLOW_TRACKING_URI ?= sqlite:///$(abspath $(STATE_DIR))/mlflow.db
 
 # What make train reads: the first of these that holds data, see data/README.md.
-SETS  := CIC-IDS2017 CIC-UNSW-NB15 CSE-CIC-IDS2018 sample
+SETS  := CIC-IDS2017 CIC-UNSW-NB15 CSE-CIC-IDS2018 lab
 KINDS := csv csv.gz csv.xz parquet h5
 DATA  ?= $(firstword $(foreach set,$(SETS),$(if $(wildcard $(KINDS:%=data/$(set)/*.%)),data/$(set))))
 
@@ -43,7 +43,6 @@ run: setup  ## start the service, everything embedded
 	@exec $(BIN)/ml-ids serve
 
 train: setup  ## train a challenger on DATA, or on what data/README.md says; TRAIN=... adds options
-	@$(if $(filter data/sample,$(DATA)),echo 'made-up data: good for trying things only; data/README.md says where to put a real set')
 	$(BIN)/ml-ids train $(DATA:%=--data '%') $(TRAIN)
 
 test: setup  ## run the tests; PYTEST=... adds options

@@ -215,7 +215,10 @@ def _ends(
         inside = np.zeros(len(numbers), np.bool_)
         for network in networks:
             first, last = (np.frombuffer(each, np.uint8) for each in address_range(network))
-            inside |= _at_least(addresses, first) & _at_least(255 - addresses, 255 - last)
+            if (first == last).all():
+                inside |= (addresses == first).all(axis=1)
+            else:
+                inside |= _at_least(addresses, first) & _at_least(255 - addresses, 255 - last)
         found &= inside
     if ports is not None:
         found &= np.isin(numbers, ports)

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from flows.address_columns import address_texts, packed_addresses
 from flows.assembly import assemble, plan_columns
+from flows.derived import DERIVED
 from flows.dialects import IMPROVED
 from flows.schema import COMMON_NAMES, IMPROVED_NAMES, schema_id
 from flows.table import UNKNOWN_PORT, UNKNOWN_PROTOCOL, UNKNOWN_TIME, EndReason, FlowTable
@@ -65,7 +66,7 @@ class ParquetFlowWriter:
     def write(self, table: FlowTable) -> None:
         """Write a table's rows."""
         if self._writer is None or self._first is None:
-            rows = _rows(table)
+            rows = arrow_rows(table)
             self._first = table.take(slice(0, 0))
             # Features hardly repeat: a dictionary of them costs time and makes the file larger.
             texts = [field.name for field in rows.schema if pa.types.is_string(field.type)]
@@ -74,7 +75,7 @@ class ParquetFlowWriter:
             )
         else:
             _check_alike(self._first, table)
-            rows = _like(_rows(table), self._writer.schema)
+            rows = _like(arrow_rows(table), self._writer.schema)
         self._pending.append(rows)
         if sum(part.num_rows for part in self._pending) >= self._rows_a_group:
             self._flush()
@@ -256,7 +257,8 @@ def _ended(table: FlowTable, since_us: int | None, until_us: int | None) -> Flow
     return table if chosen.all() else table.take(chosen)
 
 
-def _rows(table: FlowTable) -> pa.Table:
+def arrow_rows(table: FlowTable) -> pa.Table:
+    """Return a table as its Parquet file has it, float64, with the metadata that readers need."""
     arrays: list[pa.Array] = [
         pa.array(table.flow_uid),
         pa.array(table.revision),
@@ -330,7 +332,7 @@ def _own_table(rows: pa.Table, described: dict[str, Any], where: str) -> FlowTab
         return rows.column(name).combine_chunks()
 
     return FlowTable.from_features(
-        np.column_stack([column(name).to_numpy() for name in names]),
+        np.column_stack(list(_features(rows, names).values())),
         names,
         described["dialect"],
         sensor=described["sensor"],
@@ -348,6 +350,16 @@ def _own_table(rows: pa.Table, described: dict[str, Any], where: str) -> FlowTab
         provisional=column("provisional").to_numpy(zero_copy_only=False),
         extras={name: _extra_values(column(title)) for name, title in described["extras"].items()},
     )
+
+
+def _features(rows: pa.Table, names: tuple[str, ...]) -> dict[str, NDArray[np.float64]]:
+    """Return features by name; those that the file leaves out follow from the others."""
+    held = {
+        name: rows.column(name).combine_chunks().to_numpy(zero_copy_only=False).astype(np.float64, copy=False)
+        for name in names
+        if name in rows.schema.names
+    }
+    return {name: held[name] if name in held else DERIVED[name](held) for name in names}
 
 
 def _extra_values(array: pa.Array) -> NDArray[Any]:

@@ -47,11 +47,11 @@ class CleanTable:
         """Return the same rows as training data, with all their features."""
         table = self.table
         names, source = np.unique(table.extras["source"].astype(str), return_inverse=True)
-        return LabelledFlows(
-            features=table.features,
-            names=table.feature_names,
-            codes=self.codes,
-            dialect=table.dialect,
+        return LabelledFlows.of(
+            table.features,
+            table.feature_names,
+            self.codes,
+            table.dialect,
             start_us=table.start_us,
             pair=host_pairs(table.src_addr, table.dst_addr),
             dst_port=table.dst_port,

@@ -25,13 +25,16 @@ from numpy.typing import NDArray
 
 from flows.labels import ATTEMPTED_SUFFIX, UNLABELLED, find_label
 from flows.table import FlowTable
-from training.dataset import LabelledFlows
+from training.dataset import UNKNOWN_ACTIVITY, LabelledFlows
 from training.row_hash import host_pairs, repeats
 
 Attempted = Literal["drop", "benign", "attack"]
 
 UNKNOWN: Final = -1
 """Stands for the class of a flow that nobody labelled."""
+
+ACTIVITY: Final = "activity"
+"""The column in which the testbed tells what made a flow."""
 
 NOT_LABELLED: Final = "unlabelled"
 ATTEMPTED: Final = "attempted"
@@ -96,6 +99,7 @@ def labelled(
     """
     codes, kept, left_out = classed(table, source, attempted)
     left_out.update(dropped or {})
+    activities, activity = _activities(table)
     return LabelledFlows(
         features=_features(table, source, tuple(names), kept),
         names=tuple(names),
@@ -106,9 +110,23 @@ def labelled(
         dst_port=table.dst_port[kept],
         source=np.zeros(int(kept.sum()), np.int32),
         sources=(source,),
+        activity=activity[kept],
+        activities=activities,
         rows_read=int(kept.sum()) + left_out.total(),
         dropped=dict(left_out),
     )
+
+
+def _activities(table: FlowTable) -> tuple[tuple[str, ...], NDArray[np.int32]]:
+    """Return what made flows, and which of it each of n flows is of."""
+    if ACTIVITY not in table.extras:
+        return (), np.full(len(table), UNKNOWN_ACTIVITY, np.int32)
+    given = pa.array(
+        [None if name is None else str(name) for name in table.extras[ACTIVITY].tolist()], pa.string()
+    )
+    encoded = pc.dictionary_encode(given)
+    places = pc.fill_null(encoded.indices, UNKNOWN_ACTIVITY).to_numpy().astype(np.int32)
+    return tuple(encoded.dictionary.to_pylist()), places
 
 
 def classed(

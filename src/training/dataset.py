@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from flows.table import UNKNOWN_PORT, UNKNOWN_TIME
 
 UNKNOWN_PAIR: Final = -1
+UNKNOWN_ACTIVITY: Final = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,8 @@ class LabelledFlows:
         dst_port: int32, n; UNKNOWN_PORT when unknown.
         source: int32, n; which one of `sources` a flow is of.
         sources: names of the files, days or captures.
+        activity: int32, n; which one of `activities` made a flow, UNKNOWN_ACTIVITY when that is not known.
+        activities: names of what makes flows, as the testbed tells them.
         rows_read: rows that there were: len() and all that were dropped.
         dropped: rows that were left out, by reason.
     """
@@ -43,6 +46,8 @@ class LabelledFlows:
     dst_port: NDArray[np.int32]
     source: NDArray[np.int32]
     sources: tuple[str, ...]
+    activity: NDArray[np.int32]
+    activities: tuple[str, ...]
     rows_read: int
     dropped: Mapping[str, int] = field(default_factory=dict)
 
@@ -66,6 +71,8 @@ class LabelledFlows:
             "dst_port": np.full(n, UNKNOWN_PORT, np.int32),
             "source": np.zeros(n, np.int32),
             "sources": ("",),
+            "activity": np.full(n, UNKNOWN_ACTIVITY, np.int32),
+            "activities": (),
             "rows_read": n,
         }
         return cls(features, tuple(names), codes, dialect, **(defaults | columns))
@@ -76,7 +83,9 @@ class LabelledFlows:
         return replace(self, **per_row, rows_read=len(per_row["codes"]), dropped={})
 
 
-PER_ROW: Final = ("features", "codes", "start_us", "pair", "dst_port", "source")
+PER_ROW: Final = ("features", "codes", "start_us", "pair", "dst_port", "source", "activity")
+NAMED: Final = {"source": "sources", "activity": "activities"}
+"""Columns that are places in a tuple of names."""
 
 
 def joined(parts: Sequence[LabelledFlows]) -> LabelledFlows:
@@ -98,24 +107,32 @@ def joined(parts: Sequence[LabelledFlows]) -> LabelledFlows:
             raise ValueError(f"{_named(part)} and {_named(first)} have different features")
     if len(parts) == 1:
         return first
-    sources = tuple(dict.fromkeys(name for part in parts for name in part.sources))
-    number = {name: at for at, name in enumerate(sources)}
     columns: dict[str, Any] = {
-        name: np.concatenate([getattr(part, name) for part in parts]) for name in PER_ROW if name != "source"
+        name: np.concatenate([getattr(part, name) for part in parts]) for name in PER_ROW if name not in NAMED
     }
-    columns["source"] = np.concatenate(
-        [np.array([number[name] for name in part.sources], np.int32)[part.source] for part in parts]
-    )
+    for each, names in NAMED.items():
+        columns[names], columns[each] = _renumbered(
+            [(getattr(part, names), getattr(part, each)) for part in parts]
+        )
     dropped: Counter[str] = Counter()
     for part in parts:
         dropped.update(part.dropped)
     return replace(
         first,
         **columns,
-        sources=sources,
         rows_read=sum(part.rows_read for part in parts),
         dropped=dict(dropped),
     )
+
+
+def _renumbered(
+    parts: Sequence[tuple[tuple[str, ...], NDArray[np.int32]]],
+) -> tuple[tuple[str, ...], NDArray[np.int32]]:
+    """Return all names once, and which of them each row has, -1 where it has none."""
+    names = tuple(dict.fromkeys(name for known, _ in parts for name in known))
+    number = {name: at for at, name in enumerate(names)}
+    rows = [np.array([*(number[name] for name in known), -1], np.int32)[at] for known, at in parts]
+    return names, np.concatenate(rows)
 
 
 def _named(part: LabelledFlows) -> str:

@@ -6,11 +6,16 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from capture.files import CaptureFile
+from context.features import CONTEXT_NAMES
+from context.notes import with_context
+from context.stage import ContextStage
 from flows.labels import find_label
 from flows.parquet_files import read_parquet
-from flows.table import FlowTable
+from flows.table import FlowTable, concat_tables
 from helpers.namespace import require_tools
 from lab import namespaces
 from lab.guard import check_target
@@ -74,16 +79,20 @@ def test_everything_was_done_and_recorded(made: Made) -> None:
 def test_flows_have_the_label_of_who_made_them(made: Made) -> None:
     assert made.counts.labels["Portscan"] >= 120
     assert made.counts.labels["Benign"] >= 5
-    assert len(made.flows) == made.counts.labels.total()
-    for row, label in enumerate(made.flows.extras["label"]):
+    assert len(made.flows) == made.counts.flows
+    labelled = made.flows.extras["label"] != None  # noqa: E711
+    assert labelled.sum() == made.counts.labels.total() == made.counts.kinds.total()
+    for row in np.flatnonzero(labelled):
+        label = made.flows.extras["label"][row]
         hosts = {made.flows.source(row), made.flows.destination(row)}
         if ATTACKER in hosts:
             assert label == "Portscan"
         elif made.flows.dst_port[row] not in (80, 443):
             assert "198.18.0.11" in hosts
             assert label == "Portscan"
-    assert {find_label(text).code for text in made.flows.extras["label"]} == {0, 17}
-    assert any('"scan": "syn"' in text for text in made.flows.extras["about"])
+    assert {find_label(text).code for text in made.flows.extras["label"][labelled]} == {0, 17}
+    assert any('"scan": "syn"' in text for text in made.flows.extras["about"][labelled])
+    assert set(made.flows.extras["tool"][labelled]) == {"nmap", "python"}
 
 
 def test_what_one_host_did_at_the_same_time_is_left_out(made: Made) -> None:
@@ -96,15 +105,24 @@ def test_what_one_host_did_at_the_same_time_is_left_out(made: Made) -> None:
 def test_training_reads_the_capture_with_its_rules(made: Made) -> None:
     table = labelled_capture(made.files.capture)
     assert len(table) == made.counts.flows
-    labelled = table.take(table.extras["label"] != "")
-    assert labelled.extras["label"].tolist() == made.flows.extras["label"].tolist()
+    table = table.take(np.argsort(table.flow_uid))
+    assert [label or None for label in table.extras["label"]] == made.flows.extras["label"].tolist()
 
 
 def test_training_reads_the_labelled_flows(made: Made) -> None:
     found = read_training_data([made.files.flows])
-    assert found.rows_read == made.counts.labels.total()
-    assert set(found.dropped) <= {"duplicate"}
+    assert found.rows_read == made.counts.flows
+    assert set(found.dropped) <= {"duplicate", "unlabelled"}
     assert set(found.codes.tolist()) == {0, 17}
+    assert set(found.activities) == {"browse", "nmap"}
+    assert set(found.codes[found.activity == found.activities.index("nmap")]) == {17}
+
+
+def test_the_flows_tell_the_context_that_their_capture_does(made: Made) -> None:
+    capture = CaptureFile(made.files.capture, starts=True)
+    there = concat_tables(list(ContextStage().complete(capture.tables(), capture.take_starts)))
+    there = there.take(np.argsort(there.flow_uid))
+    np.testing.assert_array_equal(with_context(made.flows).select(CONTEXT_NAMES), there.select(CONTEXT_NAMES))
 
 
 def test_the_conditions_are_seen_in_the_packets(made: Made) -> None:

@@ -15,6 +15,7 @@ from rich.table import Table
 from inference_server.cli.reading import errors, one_line_errors
 
 if TYPE_CHECKING:
+    from lab.campaign import Run
     from lab.outcome import Outcome
     from lab.output import FlowCounts
 
@@ -55,6 +56,50 @@ def run(
             if flows_only:
                 files.capture.unlink()
             _report(outcome, counts, files.flows)
+
+
+@lab.command()
+def campaign(
+    name: Annotated[
+        str, typer.Argument(metavar="CAMPAIGN", help="full, which data/lab is of, or a .yaml file")
+    ] = "full",
+    output: Annotated[Path, typer.Option("--output", "-o", help="the folder for the flows")] = Path(
+        "var/campaign"
+    ),
+    seed: Annotated[int, typer.Option(min=0, help="of everything that is drawn")] = 1,
+    at_once: Annotated[int, typer.Option(min=1, max=8, help="so many runs at the same time")] = 1,
+) -> None:
+    """Run a whole campaign: labelled flows of every scenario with several seeds. Needs root.
+
+    Runs whose flows are in the folder already are not repeated: an interrupted campaign goes on.
+    """
+    with one_line_errors():
+        try:
+            from lab.campaign import find_campaign, run_campaign
+            from lab.datasheet import DATASHEET, datasheet
+        except ModuleNotFoundError as error:
+            raise ValueError(_missing(error)) from None
+
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+        found = find_campaign(name)
+        command = f"ml-ids lab campaign {name} --seed {seed}"
+        wanted = len(found.seeds(seed))
+        made = 0
+
+        def done(run: Run) -> None:
+            nonlocal made
+            made += 1
+            label = _listed(Counter(run.labels))
+            typer.echo(f"{made} of {wanted}: {run.file}: {label}")
+            if run.missed:
+                _tell(f"{run.file}: the recorder missed {run.missed:,} packets")
+            if run.undone:
+                _tell(f"{run.file}: {_listed(Counter(run.undone))}")
+
+        with errors.status(f"{found.name}: {wanted} runs"):
+            record = run_campaign(found, seed, output, at_once=at_once, command=command, done=done)
+        (output / DATASHEET).write_text(datasheet(record), encoding="utf-8")
+        typer.echo(f"{output}: {record.labels.total():,} labelled flows: {_listed(record.labels)}")
 
 
 @lab.command()

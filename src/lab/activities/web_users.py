@@ -93,6 +93,20 @@ class Work(Parameters):
     keep_alive: bool = True
 
 
+class Poll(Parameters):
+    """A program asks an interface every so often, over a connection of its own each time.
+
+    Attributes:
+        requests: how many.
+        rate: a second.
+        tls: over HTTPS.
+    """
+
+    requests: int = Field(60, ge=1, le=2000)
+    rate: float = Field(2.0, ge=0.1, le=50)
+    tls: bool = False
+
+
 def _base(task: Task) -> str:
     return f"{'https' if task.parameters.tls else 'http'}://{task.in_url}"
 
@@ -137,6 +151,18 @@ def work(task: Task) -> list[str]:
     return ["ab", "-q", "-n", str(wanted.requests), "-c", str(wanted.at_once), *kept, url]
 
 
+def poll(task: Task) -> list[str]:
+    """Ask for one small page after the other."""
+    wanted: Poll = task.parameters
+    rng = random.Random(task.seed)
+    pages = rng.choices(
+        ("style.css", "news.html", "app/search?q=lamp", "app/product?id=7"), k=wanted.requests
+    )
+    often = ("--rate", f"{max(1, round(wanted.rate * 60))}/m", "--header", "Connection: close")
+    pairs = [word for page in pages for word in ("--output", "/dev/null", f"{_base(task)}/{page}")]
+    return _curl(task, *often, *pairs)
+
+
 class Mail(Parameters):
     """Somebody sends mail.
 
@@ -179,6 +205,7 @@ KINDS: Final = (
     Kind("download", BENIGN, CURL, Transfer, download, WEB, "nginx", codes=frozenset({0, 28})),
     Kind("upload", BENIGN, CURL, Transfer, upload, WEB, "nginx", codes=frozenset({0, 28})),
     Kind("update", BENIGN, CURL, Update, update, WEB, "nginx", codes=frozenset({0, 28})),
+    Kind("poll", BENIGN, CURL, Poll, poll, WEB, "nginx", codes=frozenset({0, 28})),
     Kind("stream", BENIGN, None, Stream, user_command("stream"), WEB, "nginx"),
     Kind("work", BENIGN, Program("ab", "apache2-utils"), Work, work, WEB, "nginx"),
     Kind("chat", BENIGN, None, Chat, user_command("chat"), (Talk("tcp", (CHAT_PORT,)),), "chat", ipv6=False),

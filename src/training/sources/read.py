@@ -23,6 +23,9 @@ from training.sources.feedback import CONTRADICTED, latest_said
 from training.sources.remote import Fetching, fetched, is_remote, shown
 from training.sources.split_labels import is_label_file, label_file, read_with_labels
 
+PROVISIONAL: Final = "provisional"
+"""Rows of flows that went on: they are there again as they ended."""
+
 PARQUET: Final = (".parquet", ".pq")
 HDF5: Final = (".h5", ".hdf5", ".hdf")
 FLOW_FILES: Final = (*PARQUET, *HDF5, ".csv", ".csv.gz", ".csv.xz")
@@ -141,6 +144,9 @@ def _is_read(file: Path, options: ReadOptions) -> bool:
 def _source(path: Path, options: ReadOptions) -> Source:
     dropped: Counter[str] = Counter()
     table = _table(path, options, dropped)
+    if table.provisional.any():
+        dropped[PROVISIONAL] += int(table.provisional.sum())
+        table = table.take(~table.provisional)
     if options.nrows is not None and len(table) > options.nrows:
         table = table.take(slice(options.nrows))
     if {"alert_id", "verdict"} <= table.extras.keys():

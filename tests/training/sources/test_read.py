@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,7 @@ from flows.schema import COMMON_NAMES, IMPROVED_NAMES
 from flows.table import UNKNOWN_TIME, FlowTable
 from helpers.flows import SHARED, flow_table, needs_shared
 from helpers.packets import connection, pcap, write_capture
+from training.dataset import UNKNOWN_ACTIVITY
 from training.sources.read import ReadOptions, read_training_data
 
 
@@ -47,6 +50,30 @@ def test_a_folder_is_all_files_in_it(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(ValueError, match=r"empty: holds no flows .* and no capture with label rules"):
         read_training_data([tmp_path / "empty"])
+
+
+def test_what_made_flows_is_known_where_a_file_tells_it(tmp_path: Path) -> None:
+    for name, label, activities in [
+        ("1", "Portscan", ["nmap", "sweep", None]),
+        ("2", "Benign", ["browse", "nmap", "browse"]),
+    ]:
+        table = some([label] * 3, durations=[1, 2, 3])
+        told = {**table.extras, "activity": np.array(activities, object)}
+        write_parquet(replace(table, extras=told), tmp_path / f"{name}.parquet")
+    write_parquet(some(["Botnet"], durations=[9]), tmp_path / "3.parquet")
+    flows = read_training_data([tmp_path])
+    named = [flows.activities[at] if at != UNKNOWN_ACTIVITY else None for at in flows.activity.tolist()]
+    expected = [("nmap", 17), ("sweep", 17), (None, 17), ("browse", 0), ("browse", 0), ("nmap", 0), (None, 1)]
+    assert Counter(zip(named, flows.codes.tolist(), strict=True)) == Counter(expected)
+    assert sorted(flows.take(flows.activity == flows.activities.index("nmap")).codes.tolist()) == [0, 17]
+
+
+def test_flows_as_they_were_before_their_end_are_left_out(tmp_path: Path) -> None:
+    table = some(["Botnet"] * 3, durations=[1, 2, 3], provisional=np.array([False, True, False]))
+    write_parquet(table, tmp_path / "f.parquet")
+    flows = read_training_data([tmp_path / "f.parquet"])
+    assert flows.features[:, 0].tolist() == [1.0, 3.0]
+    assert (flows.rows_read, flows.dropped) == (3, {"provisional": 1})
 
 
 def test_files_of_two_dialects_are_not_one_set(tmp_path: Path) -> None:
