@@ -39,7 +39,9 @@ _HEADER: Final = _HEADER_WORDS * _WORD
 _SKIP: Final = -1
 """Instead of a time: the rest of the memory's end is empty."""
 
-_RING_PACKETS: Final = 12
+RING_PACKETS: Final = 12
+"""Where a TPACKET_V3 block says how many frames it has."""
+
 _RING_FIRST: Final = 16
 
 
@@ -166,7 +168,7 @@ def keep_ring_block(
     `words` is a view of `memory`.
     """
     at = start + _u32(ring, start + _RING_FIRST)
-    for _ in range(_u32(ring, start + _RING_PACKETS)):
+    for _ in range(_u32(ring, start + RING_PACKETS)):
         captured = min(_u32(ring, at + 12), snaplen)
         needed = _record_bytes(captured)
         if needed <= memory.shape[0]:

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from capture.blocks import BlockReader
-from capture.evidence import EvidenceStore, FiveTuple, Wanted
+from capture.evidence import RING_PACKETS, EvidenceStore, FiveTuple, Wanted
 from capture.flow_table import rebuild_index
 from capture.framing import frame_ring_block
 from capture.layout import packet_index
@@ -38,7 +38,10 @@ def warm_up_live_capture() -> None:
     index = packet_index(1)
     frame_ring_block(empty_block, 0, 0, 0, 0, 0, index, np.zeros(FrameCount.SIZE, np.int64))
     store = EvidenceStore(len(empty_block))
-    store.keep(empty_block, 0, 0)
+    # A block that says it has one frame: where there is none, nothing is looked for.
+    one_frame = empty_block.copy()
+    one_frame[RING_PACKETS] = 1
+    store.keep(one_frame, 0, 0)
     list(store.frames([Wanted(FiveTuple("::", 0, "::", 0, 0), 0, 0)]))
     meter = FlowMeter(live_rules=LiveRules(), max_flows=1)
     # One packet of an unknown link type, so that the metering kernel runs.
