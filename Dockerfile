@@ -41,7 +41,7 @@ RUN cp "$(readlink -f /opt/ml-ids/bin/python)" /opt/ml-ids/bin/python-capture &&
     chmod 755 /opt/ml-ids/bin/entrypoint.sh
 ENV PATH=/opt/ml-ids/bin:${PATH} PYTHONDONTWRITEBYTECODE=1 HOME=/tmp ML_IDS_CONTAINER=1 \
     NUMBA_CPU_NAME=${NUMBA_CPU_NAME} NUMBA_CPU_FEATURES=${NUMBA_CPU_FEATURES} \
-    NUMBA_CACHE_DIR=/app/state/cache/numba LOG_DIR=/app/logs STATE_DIR=/app/state
+    NUMBA_CACHE_DIR=/app/state/cache/numba LOG_DIR=/app/logs STATE_DIR=/app/state ARROW_DEFAULT_MEMORY_POOL=system
 WORKDIR /app
 EXPOSE 8000
 STOPSIGNAL SIGTERM

@@ -44,7 +44,7 @@ _STATUS: Final = 8
 _STATUS_USER: Final = 1
 
 BLOCK_BYTES: Final = 1 << 20
-BLOCKS: Final = 64
+BLOCKS: Final = 32
 RING_BYTES: Final = BLOCK_BYTES * BLOCKS
 _FRAME_BYTES: Final = 2048
 RETIRE_MS: Final = 60

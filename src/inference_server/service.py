@@ -35,7 +35,7 @@ from inference_server.telemetry.health import health_body, missing_for_ready
 from inference_server.telemetry.metrics import Metrics
 from inference_server.telemetry.minute_report import MinuteReport
 from inference_server.telemetry.operational_events import OperationalEvents
-from inference_server.telemetry.resident import resident_bytes
+from inference_server.telemetry.resident import ResidentSet, resident_bytes
 from inference_server.telemetry.status import ServiceStatus
 from inference_server.transports import configured_benign_streams, configured_transports
 from inference_server.web.access_log import AccessLog
@@ -95,6 +95,7 @@ class Service:
         self.demo = demo.Demo(settings, self.worker)
         self.kernels = Kernels()
         self.report = MinuteReport(self.status)
+        self.resident_set = ResidentSet()
         self.uploads = configured_uploads(settings, lambda: self.worker.scorer)
         self.streams = Streams(settings, self.worker)
         self.kdd99 = Kdd99(settings, registry)
@@ -134,6 +135,7 @@ class Service:
         self.kernels.then(self._start_kernels_callers)
         self.threshold.start()
         self.report.start()
+        self.resident_set.start()
         self.uploads.start()
         self.housekeeping.start()
         self.events.start()
@@ -154,6 +156,7 @@ class Service:
         self.threshold.stop()
         self.demo.stop()
         self.report.stop()
+        self.resident_set.stop()
         self.uploads.stop()
         self.streams.stop()
         self.housekeeping.stop()

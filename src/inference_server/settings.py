@@ -141,7 +141,7 @@ class Settings(ServingSettings, RequestSettings, AlertSettings, PublishingSettin
         "was not used for the longest time is deleted",
     )
     evidence_mb: int = Field(
-        256,
+        32,
         ge=0,
         description="megabytes of memory for the most recent packets, of all interfaces together; 0: none",
     )

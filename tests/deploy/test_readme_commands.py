@@ -1,4 +1,4 @@
-"""README's section on containers, typed line by line in a fresh checkout."""
+"""README's section on containers, typed line by line in a fresh clone."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from helpers.containers import START_SECONDS, Project, checkout, ready
+from helpers.containers import START_SECONDS, Project, clone, ready
 from helpers.engine import ROOT, Engine
 from helpers.server import wait_until
 
@@ -26,7 +26,7 @@ def blocks() -> list[str]:
 
 @pytest.fixture
 def project(docker: Engine, tmp_path: Path) -> Project:
-    return checkout(docker, tmp_path / "ml-ids-readme")
+    return clone(docker, tmp_path / "ml-ids-readme")
 
 
 @pytest.fixture

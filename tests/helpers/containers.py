@@ -112,8 +112,18 @@ class Project:
         assert self.container(service).inspect("{{.State.StartedAt}}") != before
 
 
+def clone(docker: Engine, folder: Path) -> Project:
+    """Clone this checkout, at its last commit; copy what is no checkout."""
+    if (ROOT / ".git").exists():
+        subprocess.run(["git", "clone", "--quiet", ROOT, folder], check=True)
+    else:
+        unwanted = shutil.ignore_patterns(".venv", "var", "__pycache__", ".*_cache")
+        shutil.copytree(ROOT, folder, symlinks=True, ignore=unwanted)
+    return Project(docker, folder)
+
+
 def checkout(docker: Engine, folder: Path) -> Project:
-    """Copy what is to be committed, as a clone would have it."""
+    """Copy what is to be committed, changes that are not committed too."""
     listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     names = subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\0")
     for name in filter(None, names):

@@ -20,7 +20,7 @@ def test_defaults_take_all_but_the_api_on_loopback() -> None:
         promiscuous=True,
         snaplen=262_144,
         max_flows=262_144,
-        evidence_bytes=256 << 20,
+        evidence_bytes=32 << 20,
     )
 
 
