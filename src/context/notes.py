@@ -71,7 +71,12 @@ def starts_of(table: FlowTable) -> NDArray[np.void]:
 
 
 def with_context(table: FlowTable) -> FlowTable:
-    """Return n flows with their context, NaN throughout where the table does not tell their starts."""
+    """Return n flows with their context, NaN throughout where the table does not tell their starts.
+
+    A table that has context keeps it.
+    """
+    if set(CONTEXT_NAMES) <= set(table.feature_names):
+        return table
     if not has_notes(table) or (table.start_us == UNKNOWN_TIME).any():
         return replace(
             table,

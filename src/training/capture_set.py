@@ -22,12 +22,14 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from capture.files import read_capture
+from context.features import CONTEXT_NAMES
 from flows.dialects import IMPROVED
-from flows.labels import ATTACK
+from flows.label_rules import read_label_rules
+from flows.labels import ATTACK, find_label
 from flows.schema import COMMON_NAMES
-from flows.table import concat_tables
+from flows.table import FlowTable, concat_tables
 from training.dataset import LabelledFlows
+from training.sources.captures import metered, rules_for
 
 MANIFEST: Final = "MANIFEST.csv"
 
@@ -59,7 +61,7 @@ class Capture:
 
     @property
     def is_attack(self) -> bool:
-        """Whether all its flows count as attacks, although some may be benign."""
+        """Whether all its flows count as attacks; without label rules some of them may be benign."""
         return self.entry.kind == "attack"
 
 
@@ -94,32 +96,48 @@ def read_captures(
     names: Sequence[str] = COMMON_NAMES,
     *,
     dialect: str = IMPROVED,
+    rules: Path | None = None,
     read: Callable[[str], None] = lambda _: None,
 ) -> tuple[Capture, ...]:
     """Meter the captures of a folder; those without a flow are left out.
+
+    Where there are label rules for a capture of an attack, its flows are those that the rules call an attack.
+    Else all are.
 
     Args:
         folder: with a MANIFEST.csv.
         names: the features to take.
         dialect: by whose rules.
+        rules: a folder of label rules, see `training.sources.captures.rules_for`.
         read: told the file of each capture before it is read.
 
     Raises:
         OSError: a file cannot be read.
         ValueError: the manifest is wrong, or a file is no capture.
     """
-    return tuple(_metered(folder, tuple(names), dialect, read))
+    return tuple(_metered(folder, tuple(names), dialect, rules, read))
 
 
 def _metered(
-    folder: Path, names: tuple[str, ...], dialect: str, read: Callable[[str], None]
+    folder: Path, names: tuple[str, ...], dialect: str, rules: Path | None, read: Callable[[str], None]
 ) -> Iterator[Capture]:
     for entry in read_manifest(folder):
         read(entry.file)
-        tables = list(read_capture(folder / entry.file, dialect=dialect))
-        if sum(len(table) for table in tables):
-            table = concat_tables(tables)
+        path = folder / entry.file
+        context = bool(set(CONTEXT_NAMES) & set(names))
+        tables = list(metered(path, dialect, context=context))
+        if not tables:
+            continue
+        table = concat_tables(tables)
+        if entry.kind == "attack" and (found := rules_for(path, rules)):
+            table = table.take(_attacks(table, found))
+        if len(table):
             yield Capture(entry, table.select(names), table.dst_port.astype(np.int32))
+
+
+def _attacks(table: FlowTable, rules: Path) -> NDArray[np.bool_]:
+    labels = read_label_rules(rules).labels(table)
+    return np.array([bool(label) and find_label(label).code != 0 for label in labels.tolist()], np.bool_)
 
 
 def as_labelled(captures: Sequence[Capture], names: Sequence[str], dialect: str) -> LabelledFlows:

@@ -20,7 +20,7 @@ from flows.table import FlowTable, concat_tables
 from training.cleaning import DUPLICATE, classed, tidy_rows
 from training.dataset import LabelledFlows
 from training.row_hash import host_pairs
-from training.sources.read import DEFAULTS, ReadOptions, Source, default_names, sources
+from training.sources.read import DEFAULTS, ReadOptions, Source, sources, wanted_names
 
 HDF5: Final = (".h5", ".hdf5")
 CSV: Final = (".csv", ".csv.gz", ".csv.xz")
@@ -84,7 +84,7 @@ def read_clean_table(locations: Sequence[str | Path], *, options: ReadOptions = 
     tables.clear()
     if not len(table):
         raise ValueError(f"{', '.join(map(str, locations))}: no flow has a label")
-    read = options.names or default_names(table)
+    read = wanted_names(table, options)
     rows, repeated = tidy_rows(
         table.features if read == table.feature_names else table.select(read),
         all_codes,
@@ -119,7 +119,7 @@ def _joined(tables: Sequence[FlowTable], options: ReadOptions) -> FlowTable:
                 f"{_source(first)} in {first.dialect}: measure both alike"
             )
     alike = all(table.feature_names == first.feature_names for table in tables)
-    names = options.names or (first.feature_names if alike else default_names(first))
+    names = first.feature_names if alike and not options.names else wanted_names(first, options)
     return concat_tables(
         table
         if table.feature_names == names

@@ -11,6 +11,7 @@ import typer
 from inference_server.cli.data_options import (
     Attempted,
     Checksum,
+    Context,
     Dialect,
     KeepDuplicates,
     Locations,
@@ -35,6 +36,7 @@ def convert(
     rules: Rules = None,
     nrows: Rows = None,
     keep_duplicates: KeepDuplicates = False,
+    context: Context = False,
     sha256: Checksum = None,
 ) -> None:
     """Clean labelled flows, bring them into the order of time, and write them with their classes' names."""
@@ -42,8 +44,10 @@ def convert(
         from training.clean_tables import check_format, read_clean_table, write_flows
 
         check_format(output)
+        if context and output.suffix.lower() != ".parquet":
+            raise ValueError("--context is for .parquet: no CSV header has titles for these features")
         output_format(output, [Path(source) for source in sources], (output.suffix.lower(),))
-        options = read_options(attempted, dialect, rules, nrows, keep_duplicates)
+        options = read_options(attempted, dialect, rules, nrows, keep_duplicates, context=context)
         sources = checked(sources, sha256)
         with reading(sources) as fetching:
             clean = read_clean_table(sources, options=replace(options, fetching=fetching))

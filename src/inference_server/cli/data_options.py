@@ -35,7 +35,13 @@ Dialect = Annotated[
 ]
 Rules = Annotated[
     Path | None,
-    typer.Option(metavar="YAML", help="label rules of captures, instead of those beside them"),
+    typer.Option(
+        metavar="YAML|FOLDER",
+        help="label rules of captures, or a folder of NAME.labels.yaml, instead of those beside them",
+    ),
+]
+Context = Annotated[
+    bool, typer.Option("--context", help="add what each flow's hosts did before, where it is known")
 ]
 Rows = Annotated[int | None, typer.Option("--nrows", min=1, help="only so many rows of each file")]
 Checksum = Annotated[
@@ -62,6 +68,8 @@ def read_options(
     rules: Path | None = None,
     nrows: int | None = None,
     keep_duplicates: bool = False,
+    *,
+    context: bool = False,
 ) -> ReadOptions:
     """Return what the options say.
 
@@ -77,6 +85,7 @@ def read_options(
         rules=rules,
         nrows=nrows,
         keep_duplicates=keep_duplicates,
+        context=context,
     )
 
 

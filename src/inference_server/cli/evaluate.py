@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,6 +15,7 @@ from rich.table import Table
 
 from detection.calibration import SECONDS_A_DAY, Coverage
 from detection.scorer import Scorer
+from flows.label_rules import read_label_rules
 from flows.table import UNKNOWN_TIME, FlowTable
 from flows.verdicts import Verdicts
 from inference_server.champion import champion_for_commands
@@ -25,6 +26,7 @@ from inference_server.cli.registry import registered_scorer
 from inference_server.settings import load_settings
 from training.cleaning import UNKNOWN, true_codes
 from training.confusion import Confusion
+from training.sources.captures import is_capture, rules_for
 
 Paths = Annotated[
     list[Path] | None,
@@ -48,6 +50,13 @@ Data = Annotated[
 Captures = Annotated[
     Path | None,
     typer.Option(metavar="FOLDER", help="with --all: captures of other networks, with a MANIFEST.csv"),
+]
+RulesOf = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="YAML|FOLDER",
+        help="label rules of captures, or a folder of NAME.labels.yaml, instead of those beside them",
+    ),
 ]
 Across = Annotated[
     list[str] | None,
@@ -100,6 +109,7 @@ def evaluate(
     ] = False,
     data: Data = None,
     captures: Captures = None,
+    rules: RulesOf = None,
     across: Across = None,
     estimator: Annotated[
         str, typer.Option(metavar="NAME", help="with --all: what is evaluated; else the default")
@@ -117,6 +127,7 @@ def evaluate(
                 Request(
                     data=tuple(data or ()),
                     captures=captures,
+                    rules=rules,
                     across=tuple(across or ()),
                     estimator=estimator,
                     compare=tuple(compare or ()),
@@ -130,10 +141,12 @@ def evaluate(
             raise ValueError(
                 "--data, --captures, --across, --estimator, --compare and --readme go with --all"
             )
-        _evaluate_model(inputs, last, model, output)
+        _evaluate_model(inputs, last, model, output, rules)
 
 
-def _evaluate_model(inputs: list[Path] | None, last: str | None, model: str, output: Path | None) -> None:
+def _evaluate_model(
+    inputs: list[Path] | None, last: str | None, model: str, output: Path | None, rules: Path | None
+) -> None:
     settings = load_settings()
     chosen = chosen_inputs(inputs, last, settings)
     if output:
@@ -146,13 +159,22 @@ def _evaluate_model(inputs: list[Path] | None, last: str | None, model: str, out
             if table.dialect != scorer.record.dialect and path not in warned:
                 warned.add(path)
                 bar.warn(f"{path}: dialect {table.dialect}, but the model reads {scorer.record.dialect}")
-            _count(table, true_codes(table, path), scorer, confusion, unlabelled)
+            told = with_labels(table, path, rules)
+            _count(told, true_codes(told, path), scorer, confusion, unlabelled)
     if not len(confusion) and not unlabelled.flows:
         raise ValueError("there is no flow to evaluate on")
     _show(Console(highlight=False), scorer, confusion, unlabelled)
     if output:
         with whole_file(output) as unfinished:
             unfinished.write_text(json.dumps(_report(scorer, confusion, unlabelled), indent=2) + "\n")
+
+
+def with_labels(table: FlowTable, path: Path, rules: Path | None) -> FlowTable:
+    """Return the flows of a capture with the labels that its rules give them, if it has any."""
+    found = rules_for(path, rules) if is_capture(path) else None
+    if found is None:
+        return table
+    return replace(table, extras={**table.extras, "label": read_label_rules(found).labels(table)})
 
 
 def _count(

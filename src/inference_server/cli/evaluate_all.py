@@ -36,6 +36,7 @@ class Request:
     Attributes:
         data: labelled flows: files, folders or URLs.
         captures: a folder with a MANIFEST.csv, None for none.
+        rules: label rules of the captures, None for those beside them.
         across: labelled flows of other networks.
         estimator: a kind's name, "" for the default.
         compare: names of other kinds, or "all".
@@ -46,6 +47,7 @@ class Request:
 
     data: tuple[str, ...]
     captures: Path | None
+    rules: Path | None
     across: tuple[str, ...]
     estimator: str
     compare: tuple[str, ...]
@@ -174,7 +176,7 @@ def _inputs(request: Request) -> Inputs:
         }
     return Inputs(
         flows=flows,
-        captures=read_captures(request.captures, flows.names, dialect=flows.dialect)
+        captures=read_captures(request.captures, flows.names, dialect=flows.dialect, rules=request.rules)
         if request.captures
         else (),
         others=others,

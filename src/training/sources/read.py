@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from context.features import CONTEXT_NAMES
+from context.notes import with_context
 from flows.csv_files import read_csv
 from flows.hdf5_files import read_hdf5
 from flows.kdd99 import FEATURES
@@ -17,7 +19,7 @@ from flows.schema import COMMON_NAMES
 from flows.table import FlowTable
 from training.cleaning import Attempted, labelled, tidied
 from training.dataset import LabelledFlows, joined
-from training.sources.captures import is_capture, labelled_capture, rules_beside
+from training.sources.captures import is_capture, labelled_capture, rules_for
 from training.sources.cic_times import with_cic_times
 from training.sources.feedback import CONTRADICTED, latest_said
 from training.sources.remote import Fetching, fetched, is_remote, shown
@@ -43,7 +45,8 @@ class ReadOptions:
             are to be measured; None for what a header implies, and `improved`.
         nrows: only so many rows of each file.
         keep_duplicates: rows that equal an earlier one stay.
-        rules: label rules of all captures, instead of those beside them.
+        rules: label rules of all captures, or a folder of them, instead of those beside captures.
+        context: what the hosts of each flow did before it are features too, NaN where a file does not tell.
         fetching: how what is elsewhere is brought here.
     """
 
@@ -53,6 +56,7 @@ class ReadOptions:
     nrows: int | None = None
     keep_duplicates: bool = False
     rules: Path | None = None
+    context: bool = False
     fetching: Fetching = field(default_factory=Fetching)
 
 
@@ -91,7 +95,7 @@ def read_training_data(locations: Sequence[str | Path], *, options: ReadOptions 
         labelled(
             source.table,
             source.name,
-            options.names or default_names(source.table),
+            wanted_names(source.table, options),
             attempted=options.attempted,
             dropped=source.dropped,
         )
@@ -108,6 +112,13 @@ def read_training_data(locations: Sequence[str | Path], *, options: ReadOptions 
 def default_names(table: FlowTable) -> tuple[str, ...]:
     """Return the features that models of such flows read."""
     return FEATURES if table.feature_names == FEATURES else COMMON_NAMES
+
+
+def wanted_names(table: FlowTable, options: ReadOptions) -> tuple[str, ...]:
+    """Return the features to take of a table."""
+    names = options.names or default_names(table)
+    more = [name for name in CONTEXT_NAMES if options.context and name not in names]
+    return (*names, *more)
 
 
 def sources(location: str | Path, options: ReadOptions) -> Iterator[Source]:
@@ -137,27 +148,29 @@ def sources(location: str | Path, options: ReadOptions) -> Iterator[Source]:
 
 def _is_read(file: Path, options: ReadOptions) -> bool:
     if is_capture(file):
-        return options.rules is not None or rules_beside(file) is not None
+        return rules_for(file, options.rules) is not None
     return file.name.lower().endswith(FLOW_FILES) and not is_label_file(file)
 
 
 def _source(path: Path, options: ReadOptions) -> Source:
     dropped: Counter[str] = Counter()
     table = _table(path, options, dropped)
+    if options.context and not is_capture(path):
+        table = with_context(table)
     if table.provisional.any():
         dropped[PROVISIONAL] += int(table.provisional.sum())
         table = table.take(~table.provisional)
     if options.nrows is not None and len(table) > options.nrows:
         table = table.take(slice(options.nrows))
     if {"alert_id", "verdict"} <= table.extras.keys():
-        table, dropped[CONTRADICTED] = latest_said(table, str(path), options.names or default_names(table))
+        table, dropped[CONTRADICTED] = latest_said(table, str(path), wanted_names(table, options))
     return Source(str(path), with_cic_times(table), dropped)
 
 
 def _table(path: Path, options: ReadOptions, dropped: Counter[str]) -> FlowTable:
     suffix, dialect = path.suffix.lower(), options.dialect
     if is_capture(path):
-        return labelled_capture(path, options.rules, dialect)
+        return labelled_capture(path, options.rules, dialect, context=options.context)
     names = options.names or COMMON_NAMES
     if suffix in PARQUET:
         return read_parquet(path, dialect=dialect, required=names, dropped=dropped)

@@ -15,6 +15,7 @@ from flows.schema import COMMON_NAMES
 from flows.table import FlowTable
 from helpers.archive import archive_flows
 from helpers.models import made_up_flows, make_package, make_record
+from helpers.packets import connection, pcap, write_capture
 from helpers.registry import make_registry
 from inference_server.cli import app
 
@@ -94,3 +95,18 @@ def test_an_unknown_label_is_one_line(tmp_path: Path) -> None:
     result = run(tmp_path / "flows.parquet")
     assert result.exit_code == 1
     assert "flows.parquet: unknown label 'Gremlins': not in the label table" in result.stderr
+
+
+def test_a_capture_is_labelled_by_its_rules(tmp_path: Path) -> None:
+    path = write_capture(tmp_path / "scan.pcap", pcap([*connection(), *connection(1_000_000, port=40001)]))
+    rules = tmp_path / "rules"
+    rules.mkdir()
+    (rules / "scan.labels.yaml").write_text("rules: [{label: Portscan, source_port: 40001}]\n")
+    result = run(path, "--rules", rules, "-o", tmp_path / "report.json")
+    assert result.exit_code == 0, result.output
+    found = json.loads((tmp_path / "report.json").read_text())
+    assert {name: figures["n"] for name, figures in found["labelled"]["classes"].items()} == {
+        "Benign": 1,
+        "Portscan": 1,
+    }
+    assert "unlabelled" not in found

@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from context.features import CONTEXT_NAMES
+from context.notes import NOTES
 from flows.csv_files import write_csv
 from flows.hdf5_files import write_hdf5
 from flows.kdd99 import FEATURES
@@ -16,6 +18,7 @@ from flows.schema import COMMON_NAMES, IMPROVED_NAMES
 from flows.table import UNKNOWN_TIME, FlowTable
 from helpers.flows import SHARED, flow_table, needs_shared
 from helpers.packets import connection, pcap, write_capture
+from training.clean_tables import read_clean_table
 from training.dataset import UNKNOWN_ACTIVITY
 from training.sources.read import ReadOptions, read_training_data
 
@@ -66,6 +69,20 @@ def test_what_made_flows_is_known_where_a_file_tells_it(tmp_path: Path) -> None:
     expected = [("nmap", 17), ("sweep", 17), (None, 17), ("browse", 0), ("browse", 0), ("nmap", 0), (None, 1)]
     assert Counter(zip(named, flows.codes.tolist(), strict=True)) == Counter(expected)
     assert sorted(flows.take(flows.activity == flows.activities.index("nmap")).codes.tolist()) == [0, 17]
+
+
+def test_context_is_read_where_files_tell_it_and_unknown_elsewhere(tmp_path: Path) -> None:
+    notes = {name: np.zeros(3, np.int32) for name in NOTES}
+    table = some(["Botnet", "Benign", "Botnet"], durations=[1, 2, 3], start_us=np.array([10, 20, 30]))
+    write_parquet(replace(table, extras=table.extras | notes), tmp_path / "1.parquet")
+    write_parquet(some(["Botnet"], durations=[4], start_us=np.array([40])), tmp_path / "2.parquet")
+    flows = read_training_data([tmp_path], options=ReadOptions(context=True))
+    assert flows.names == (*COMMON_NAMES, *CONTEXT_NAMES)
+    counted = flows.features[:, flows.names.index("pair_flows_2s")]
+    assert counted[:3].tolist() == [1.0, 2.0, 3.0]
+    assert np.isnan(counted[3])
+    clean = read_clean_table([tmp_path / "1.parquet"], options=ReadOptions(context=True))
+    assert clean.table.column("pair_flows_2s").tolist() == [1.0, 2.0, 3.0]
 
 
 def test_flows_as_they_were_before_their_end_are_left_out(tmp_path: Path) -> None:
