@@ -46,6 +46,7 @@ train: setup  ## train a challenger on DATA, or on what data/README.md says; TRA
 	$(BIN)/ml-ids train $(DATA:%=--data '%') $(TRAIN)
 
 test: setup  ## run the tests; PYTEST=... adds options
+	@$(BIN)/python -m inference_server.kernels  # once, not in every worker
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(NO_HANGING) $(PYTEST)
 
 lint: setup  ## ruff, mypy and the import contract

@@ -7,8 +7,9 @@ verdict, is revised while more come, and closes with the final count.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final
 
 import numpy as np
@@ -16,9 +17,11 @@ from numpy.typing import NDArray
 
 from alerting.alert import Alert, AlertRevision, Closing
 from alerting.alert_flow import FlowRows
+from alerting.budget import Budget
 from alerting.clock import SYSTEM_CLOCK, Clock
 from alerting.rules_file import RulesFile, RulesStatus
 from flows.addresses import UNKNOWN
+from flows.labels import BY_CODE
 from flows.table import FlowTable
 from flows.verdicts import Verdicts
 
@@ -26,6 +29,9 @@ WINDOW_SECONDS: Final = 300.0
 REVISE_SECONDS: Final = 30.0
 MAX_OPEN: Final = 50_000
 """Alerts open at once, about 2 kB each; one more closes the oldest before its time."""
+
+HOUR_SECONDS: Final = 3600
+NO_BUDGETS: Final[Mapping[int, int]] = MappingProxyType({})
 
 _Key = tuple[str, bytes, int]
 
@@ -37,7 +43,7 @@ class PolicyCounts:
     Attributes:
         taken: attack verdicts that came in.
         aggregated: of these, those that an alert counts.
-        suppressed: those that none does, by the name of the rule.
+        suppressed: those that none does, by the name of the rule, or the class whose budget is spent.
         opened: alerts opened.
         closed: alerts closed, by reason; opened = sum(closed) + open.
         messages: revisions made, of all alerts.
@@ -69,6 +75,7 @@ class AlertPolicy:
         rules: RulesFile | None = None,
         clock: Clock = SYSTEM_CLOCK,
         max_open: int = MAX_OPEN,
+        per_hour: Mapping[int, int] = NO_BUDGETS,
     ) -> None:
         """Make a policy with no alert open.
 
@@ -79,12 +86,16 @@ class AlertPolicy:
             rules: what is suppressed, nothing without.
             clock: where the time comes from.
             max_open: how many alerts may be open at once.
+            per_hour: how many alerts of a class code may be opened an hour; of others, any number.
         """
         self._sources = frozenset(aggregated)
         self._window = window
         self._rules = rules
         self._clock = clock
         self._max_open = max_open
+        self._budgets = {
+            code: Budget(most / HOUR_SECONDS, most, clock.monotonic) for code, most in per_hour.items()
+        }
         # Oldest first, because windows are equally long.
         self._open: dict[_Key, Alert] = {}
         # Those that may not be revised yet, in the order of their last revision; the others have no news.
@@ -99,15 +110,17 @@ class AlertPolicy:
         attacks = np.flatnonzero(verdicts.is_attack)
         self._taken += len(attacks)
         attacks = self._unsuppressed(table, verdicts, attacks)
-        self._aggregated += len(attacks)
         if not len(attacks):
             return
         rows = FlowRows(table.take(attacks), verdicts.take(attacks), source)
         now = self._clock.monotonic()
         latest: dict[_Key, int] = {}
         for row in range(len(rows)):
+            key = source, rows.src_addr[row], rows.code[row]
+            if key not in self._open and not self._within_budget(rows.code[row]):
+                continue
+            self._aggregated += 1
             if source in self._sources and rows.src_addr[row] != UNKNOWN:
-                key = source, rows.src_addr[row], rows.code[row]
                 latest[key] = row
                 yield from self._aggregate(key, rows, row, now)
             else:
@@ -163,6 +176,13 @@ class AlertPolicy:
                 self._suppressed[rule.name] += found
                 attacks = attacks[~matched]
         return attacks
+
+    def _within_budget(self, code: int) -> bool:
+        budget = self._budgets.get(code)
+        if budget is None or budget.take():
+            return True
+        self._suppressed[f"budget of {BY_CODE[code].name}"] += 1
+        return False
 
     def _aggregate(self, key: _Key, rows: FlowRows, row: int, now: float) -> Iterator[AlertRevision]:
         alert = self._open.get(key)

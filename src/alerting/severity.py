@@ -36,6 +36,7 @@ KINDS: Final[dict[str, Kind]] = {
     "generic": Kind(2, "Misc Attack"),
     "web": Kind(2, "Web Application Attack"),
     "fuzzing": Kind(3, "Attempted Information Leak"),
+    "novelty": Kind(3, "Unknown Traffic"),
     "scan": Kind(3, "Detection of a Network Scan"),
 }
 # fmt: on

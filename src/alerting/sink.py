@@ -6,7 +6,7 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from alerting.alert_stream import AlertStream
@@ -55,6 +55,7 @@ class _Batch:
     table: FlowTable
     verdicts: Verdicts
     source: str
+    logged: bool = True
 
 
 class Sink:
@@ -92,15 +93,21 @@ class Sink:
         for stream in self._benign:
             stream.put(table, verdicts, source)
         rows = self._log.wanted(verdicts)
-        if not rows.any():
-            return
-        batch = _Batch(table.take(rows), verdicts.take(rows), source)
+        if rows.any():
+            self._queue_up(_Batch(table.take(rows), verdicts.take(rows), source))
+
+    def alert(self, table: FlowTable, verdicts: Verdicts, source: str) -> None:
+        """Take over second opinions, for alerts alone: they are neither counted nor logged as verdicts."""
+        self._queue_up(_Batch(table, verdicts, source, logged=False))
+
+    def _queue_up(self, batch: _Batch) -> None:
         with self._changed:
             room = self._max_flows - self._queued
             if room < len(batch.table):
                 self._dropped += len(batch.table) - room
                 self._unalerted += int(batch.verdicts.is_attack[room:].sum())
-                batch = _Batch(batch.table.take(slice(room)), batch.verdicts.take(slice(room)), source)
+                rows = slice(room)
+                batch = replace(batch, table=batch.table.take(rows), verdicts=batch.verdicts.take(rows))
             if len(batch.table):
                 self._queue.append(batch)
                 self._queued += len(batch.table)
@@ -186,7 +193,8 @@ class Sink:
     def _write(self, batch: _Batch) -> None:
         written = False
         try:
-            self._log.write(batch.table, batch.verdicts, batch.source)
+            if batch.logged:
+                self._log.write(batch.table, batch.verdicts, batch.source)
             written = True
         finally:
             with self._changed:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
@@ -12,16 +12,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from detection.backlog import CAPACITY, Backlog
 from detection.refusal import refusal
 from detection.scorer import Scorer
 from flows.table import FlowTable
 from flows.verdicts import INSUFFICIENT, Verdicts, verdict_name
-
-CAPACITY: Final = 16_384
-"""Flows that may wait for the challenger."""
-
-STEP_FLOWS: Final = 256
-"""Flows it scores at once: whoever comes meanwhile waits for no more."""
 
 _INSUFFICIENT_CODE: Final = -1
 logger = logging.getLogger(__name__)
@@ -74,12 +69,10 @@ class Shadow:
             capacity: how many flows may wait.
             also_scored: dialects whose flows a model scores although it was trained on another's.
         """
-        self._capacity = capacity
         self._also_scored = frozenset(also_scored)
         self._lock = threading.Lock()
         self._comparison: _Comparison | None = None
-        self._queue: deque[tuple[FlowTable, Verdicts]] = deque()
-        self._waiting = 0
+        self._backlog = Backlog(capacity)
 
     @property
     def challenger(self) -> Scorer | None:
@@ -100,13 +93,12 @@ class Shadow:
                 kept.challenger = challenger
                 return
             self._comparison = _Comparison(champion, challenger) if challenger else None
-            self._queue.clear()
-            self._waiting = 0
+            self._backlog.clear()
 
     @property
     def waiting(self) -> int:
         """Flows that wait for the challenger."""
-        return self._waiting
+        return self._backlog.waiting
 
     def offer(self, table: FlowTable, verdicts: Verdicts) -> None:
         """Take flows that the champion has judged, as many as there is room for.
@@ -127,21 +119,16 @@ class Shadow:
                 comparison.skipped[why.reason] += len(table)
                 comparison.error = why.message
                 return
-            room = min(len(table), self._capacity - self._waiting)
-            comparison.skipped["busy"] += len(table) - room
-            for start in range(0, room, STEP_FLOWS):
-                rows = slice(start, min(start + STEP_FLOWS, room))
-                self._queue.append((table.take(rows), verdicts.take(rows)))
-            self._waiting += room
+            comparison.skipped["busy"] += self._backlog.put(table, verdicts)
 
     def step(self) -> None:
         """Let the challenger score the oldest flows that wait, if there are any; never raises."""
         with self._lock:
             comparison = self._comparison
-            if comparison is None or not self._queue:
+            oldest = self._backlog.pop()
+            if comparison is None or oldest is None:
                 return
-            table, verdicts = self._queue.popleft()
-            self._waiting -= len(table)
+            table, verdicts = oldest
             challenger = comparison.challenger
         try:
             disagreements = _disagreements(verdicts, challenger.score(table))
@@ -165,7 +152,7 @@ class Shadow:
                 champion_version=champion.model_version if champion else None,
                 flows=comparison.flows,
                 disagreements=dict(comparison.disagreements),
-                waiting=self._waiting,
+                waiting=self._backlog.waiting,
                 skipped={reason: flows for reason, flows in comparison.skipped.items() if flows},
                 error=comparison.error,
             )

@@ -1,4 +1,4 @@
-"""The one thread that scores: flows of captures and of requests in turns, and a challenger when idle.
+"""The one thread that scores: flows of captures and of requests in turns, and second opinions when idle.
 
 A turn scores what waits of one kind, and nothing waits for a turn to fill: an idle thread scores at once,
 and what comes meanwhile shares the next turn. While both kinds wait, turns of at most 256 flows alternate,
@@ -18,6 +18,7 @@ from concurrent.futures import Future
 from typing import Final
 
 from detection.captured_queue import CapturedQueue
+from detection.novelty import Novelty
 from detection.pace import FEWEST, Pace
 from detection.refusal import refusal
 from detection.request_queue import Request, RequestBatch, RequestQueue
@@ -40,7 +41,7 @@ class ScoringWorker:
 
     `scorer` may be set at any time, also to None; a turn is scored by one model. Without one captured
     tables wait and requests are refused. `challenger` may be set likewise: while nothing else waits it
-    scores flows that have their verdicts already.
+    scores flows that have their verdicts already. So does a detector of novelty with those of captures.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class ScoringWorker:
         *,
         capacity: int = CAPACITY,
         also_scored: Collection[str] = (),
+        novelty: Novelty | None = None,
     ) -> None:
         """Make a worker that is not running yet.
 
@@ -57,6 +59,7 @@ class ScoringWorker:
             capacity: how many flows may wait, of captures and of requests each.
             also_scored: dialects whose captured flows are scored, with a warning, although the model's
                 training flows were measured by another.
+            novelty: has a second look at captured flows that are called benign.
         """
         self._on_scored = on_scored
         self._capacity = capacity
@@ -68,6 +71,7 @@ class ScoringWorker:
         self._captures_from = 0.0
         self._pace = Pace()
         self._shadow = Shadow(also_scored=also_scored)
+        self._novelty = novelty
         self._counts: Counter[str] = Counter()
         self._refused: Counter[str] = Counter()
         self._warned: set[tuple[Scorer, str]] = set()
@@ -204,12 +208,15 @@ class ScoringWorker:
             self._answer(batch)
         elif batch is not None and scorer is not None:
             self._score_captured(batch, scorer)
+        elif self._novelty and self._novelty.waiting:
+            self._novelty.step()
         else:
             self._shadow.step()
         return True
 
     def _has_work(self) -> bool:
-        return bool(self._stopping or self._requests or self._captures_due() or self._shadow.waiting)
+        seconds = self._shadow.waiting or (self._novelty and self._novelty.waiting)
+        return bool(self._stopping or self._requests or self._captures_due() or seconds)
 
     def _captures_due(self) -> bool:
         paused = time.monotonic() < self._captures_from and not self._stopping
@@ -237,6 +244,8 @@ class ScoringWorker:
                 known = self._counts if outcome in ("captured", "failed") else self._refused
                 known[outcome] += len(table)
                 self._counts["waiting"] -= len(table)
+        if self._novelty:
+            self._novelty.offer(table, verdicts)
         self._shadow.offer(table, verdicts)
 
     def _refused_for(self, table: FlowTable, scorer: Scorer) -> str | None:

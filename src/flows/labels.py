@@ -66,11 +66,15 @@ LABELS: tuple[Label, ...] = (
     Label(34, "Web Attack", "web", "T1190", ("WebAttack",)),
     Label(36, "Exfiltration", "exfiltration", "T1048"),
     Label(35, "Attack", "attack", "", ("malicious", "anomaly", "intrusion")),
+    Label(37, "Novelty", "novelty", ""),
 )
 # fmt: on
 
 ATTACK: int = 35
 """The code of an attack whose kind is not told, as binary models give it."""
+
+NOVELTY: int = 37
+"""The code of flows unlike all that a detector of novelty has seen: a kind of alert, no class of a model."""
 
 ATTEMPTED_SUFFIX: str = " - Attempted"
 """Ends the labels of attacks that did not come about, as the improved CIC-IDS2017 writes it."""

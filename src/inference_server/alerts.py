@@ -25,6 +25,7 @@ from alerting.rules_file import RulesFile
 from alerting.transports.transport import Transport
 from capture.evidence import FiveTuple, Wanted
 from flows.addresses import Network, address_text
+from flows.labels import NOVELTY
 from inference_server import demo
 from inference_server.settings import Settings
 from inference_server.stores import log_limits
@@ -87,6 +88,7 @@ class Alerts:
             aggregated={SIDECAR, demo.SENSOR} if settings.publish_mode == "alert" else (),
             window=settings.alert_window_seconds,
             rules=self._rules,
+            per_hour={NOVELTY: settings.novelty_alerts_per_hour},
         )
         self.outbox = Outbox(settings.outbox_file, transports, limits=_limits(settings))
         self.book = AlertBook(

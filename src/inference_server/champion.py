@@ -77,6 +77,27 @@ def configured_watcher(
     )
 
 
+def second_watcher(
+    settings: Settings, registry: Registry, name: str, folder: str, on_model: Callable[[Scorer], None]
+) -> ModelWatcher:
+    """Return who follows a model beside the champion, cached in a folder of its own below STATE_DIR."""
+    wanted = parse_model_uri(name)
+    cache = ModelCache(
+        settings.state_dir / folder,
+        registry=registry.name,
+        model_uri=str(wanted),
+        allow_pickle=settings.allow_pickle_models,
+    )
+    return ModelWatcher(
+        registry,
+        wanted,
+        cache,
+        on_champion=on_model,
+        on_challenger=lambda _: None,
+        poll_seconds=settings.model_poll_seconds,
+    )
+
+
 def configured_uploads(settings: Settings, scorer: Callable[[], Scorer | None]) -> Uploads:
     """Return who takes captures; `scorer` returns the model that serves."""
     registry = configured_registry(settings)

@@ -11,14 +11,13 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from detection.model_cache import ModelCache
-from detection.model_uri import parse_model_uri
 from detection.registry import Registry
 from detection.scorer import Scorer
 from detection.watcher import ModelWatcher
 from flows.kdd99 import CATEGORIES, FEATURES, features_of, is_connection
 from flows.table import FlowTable
 from flows.verdicts import verdict_name
+from inference_server.champion import second_watcher
 from inference_server.settings import Settings
 from inference_server.web.errors import NOT_YET
 from inference_server.web.request_body import Body
@@ -63,21 +62,7 @@ class Kdd99:
         self._watcher: ModelWatcher | None = None
         if settings.kdd_model_name is None:
             return
-        wanted = parse_model_uri(settings.kdd_model_name)
-        cache = ModelCache(
-            settings.state_dir / FOLDER,
-            registry=registry.name,
-            model_uri=str(wanted),
-            allow_pickle=settings.allow_pickle_models,
-        )
-        self._watcher = ModelWatcher(
-            registry,
-            wanted,
-            cache,
-            on_champion=self._serve,
-            on_challenger=lambda _: None,
-            poll_seconds=settings.model_poll_seconds,
-        )
+        self._watcher = second_watcher(settings, registry, settings.kdd_model_name, FOLDER, self._serve)
 
     def start(self) -> None:
         """Follow the model, if there is a name."""

@@ -5,12 +5,15 @@ from __future__ import annotations
 import logging
 import sys
 import time
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Final
 
 from alerting.flow_archive import FlowArchive
 from alerting.housekeeping import Housekeeping
 from alerting.prediction_log import PredictionLog
 from alerting.sink import Sink
+from capture.evidence import Wanted
 from detection.drift import Drift
 from detection.scorer import Scorer
 from detection.worker import ScoringWorker
@@ -25,6 +28,7 @@ from inference_server.kdd99 import Kdd99
 from inference_server.kernels import Kernels
 from inference_server.live_capture import LiveCapture, captured_dialect
 from inference_server.model_desk import ModelDesk
+from inference_server.novelty import NoveltyModel
 from inference_server.operating_threshold import OperatingThreshold
 from inference_server.predict import Predictor
 from inference_server.settings import Settings
@@ -63,12 +67,8 @@ class Service:
         self.application_log = ApplicationLog(settings.log_dir, **log_limits(settings))
         self.archive = FlowArchive(settings.flows_dir, int(settings.flow_archive_gb * GIGABYTE))
         self.models = LatestModels()
-        self.alerts = Alerts(
-            settings,
-            self.models.explain,
-            lambda wanted, path: self.capture.evidence(wanted, path),
-            configured_transports(settings),
-        )
+        transports = configured_transports(settings)
+        self.alerts = Alerts(settings, self.models.explain, self._evidence, transports)
         self.alert_book = self.alerts.book
         self.off_loop = OffLoop("off-loop")
         log = PredictionLog(
@@ -77,10 +77,12 @@ class Service:
         self.benign = configured_benign_streams(settings)
         self.sink = Sink(log, self.alerts.stream, benign=self.benign)
         self.drift = Drift()
-        # Choosing an extractor of another dialect is the consent to score its flows.
-        self.worker = ScoringWorker(self._scored, also_scored={captured_dialect(settings)} - {IMPROVED})
-        self.threshold = OperatingThreshold(settings, self._score_with)
         registry = configured_registry(settings)
+        # Choosing an extractor of another dialect is the consent to score its flows.
+        consented = {captured_dialect(settings)} - {IMPROVED}
+        self.novelty = NoveltyModel(settings, registry, self._novel, consented)
+        self.worker = ScoringWorker(self._scored, also_scored=consented, novelty=self.novelty.judge)
+        self.threshold = OperatingThreshold(settings, self._score_with)
         self.watcher = configured_watcher(settings, registry, self._serve, self._shadow)
         self.model_desk = ModelDesk(
             settings.mlflow_model_name,
@@ -143,6 +145,7 @@ class Service:
     def _start_kernels_callers(self) -> None:
         self.watcher.start()
         self.kdd99.start()
+        self.novelty.start()
         self.capture.start()
 
     def stop(self, seconds: float = STOP_SECONDS) -> None:
@@ -153,6 +156,7 @@ class Service:
         self.kernels.stop()
         self.watcher.stop()
         self.kdd99.stop()
+        self.novelty.stop()
         self.threshold.stop()
         self.demo.stop()
         self.report.stop()
@@ -197,6 +201,7 @@ class Service:
             uploads=self.uploads.status(),
             streams=self.streams.status(),
             kdd=self.kdd99.status(),
+            novelty=self.novelty.status(),
         )
 
     def health(self) -> dict[str, Any]:
@@ -214,6 +219,12 @@ class Service:
             self.sink.put(table, verdicts, SIDECAR)
             self.archive.put(table, verdicts)
             self.drift.add(table, verdicts)
+
+    def _evidence(self, wanted: Sequence[Wanted], path: Path) -> int:
+        return self.capture.evidence(wanted, path)
+
+    def _novel(self, table: FlowTable, verdicts: Verdicts) -> None:
+        self.sink.alert(table, verdicts, demo.SENSOR if table.sensor == demo.SENSOR else SIDECAR)
 
     def _shadow(self, challenger: Scorer | None) -> None:
         self.worker.challenger = challenger

@@ -165,6 +165,19 @@ def test_rules_suppress_by_name(hands: HandClock, tmp_path: Path) -> None:
     assert len(taken(policy, *attacks(["10.0.0.9"]))) == 1
 
 
+def test_a_class_opens_no_more_alerts_an_hour_than_its_budget(hands: HandClock) -> None:
+    policy = _policy(hands, per_hour={17: 2})
+    assert len(taken(policy, *attacks(["10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4"]))) == 2
+    # Open alerts go on counting, and other classes are free.
+    taken(policy, *attacks(["10.0.0.1"] * 5))
+    assert len(taken(policy, *attacks(["10.0.0.3"], [5]))) == 1
+    counts = policy.counts()
+    assert (counts.taken, counts.aggregated, counts.suppressed) == (10, 8, {"budget of Portscan": 2})
+    hands.pass_(1800)
+    opened = [alert for alert in taken(policy, *attacks(["10.0.0.3", "10.0.0.4"])) if alert.revision == 1]
+    assert len(opened) == 1
+
+
 def test_a_flood_is_one_alert_a_window_and_class(hands: HandClock) -> None:
     policy = _policy(hands)
     messages = []
@@ -212,12 +225,12 @@ def test_every_attack_is_counted_once_and_revisions_are_in_order(
     steps: list[Any], max_open: int, window: float
 ) -> None:
     hands = HandClock()
-    policy = _policy(hands, max_open=max_open, window=window)
+    policy = _policy(hands, max_open=max_open, window=window, per_hour={5: 3})
     messages = _play(steps, hands, policy)
     attacks_in = sum(code != 0 for kind, *rest in steps if kind == "flows" for _, code in rest[0])
     counts = policy.counts()
     assert counts.taken == counts.aggregated + sum(counts.suppressed.values()) == attacks_in
-    assert sum(alert.count for _, alert in messages if alert.closing) == attacks_in
+    assert sum(alert.count for _, alert in messages if alert.closing) == counts.aggregated
     by_id: dict[str, list[tuple[float, AlertRevision]]] = defaultdict(list)
     for at, alert in messages:
         by_id[alert.alert_id].append((at, alert))

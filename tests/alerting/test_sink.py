@@ -117,6 +117,18 @@ def test_attacks_become_alerts_which_the_stop_closes(tmp_path: Path) -> None:
     assert stream.status().policy.taken + sink.status().unalerted == 40
 
 
+def test_second_opinions_are_alerts_and_nothing_else(tmp_path: Path) -> None:
+    sink = Sink(PredictionLog(tmp_path), _stream(tmp_path))
+    sink.start()
+    sink.alert(table := flow_table(2), verdicts_for(table, [37, 37]), "sidecar")
+    _put(sink, [17])
+    sink.stop(30)
+    assert _alerted(tmp_path) == [(1, "open"), (1, "open"), (2, "closed"), (1, "closed")]
+    assert len(_ports(tmp_path)) == 1
+    assert sink.status().verdicts == {("sidecar", "Portscan"): 1}
+    assert sink.status().queued == 0
+
+
 def test_alerts_are_closed_while_no_flow_comes(tmp_path: Path) -> None:
     sink = Sink(PredictionLog(tmp_path), _stream(tmp_path, window=0.2))
     sink.start()

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
+from detection.backlog import STEP_FLOWS
 from detection.scorer import Scorer
-from detection.shadow import STEP_FLOWS, Shadow, ShadowStatus
+from detection.shadow import Shadow, ShadowStatus
 from flows.schema import COMMON_NAMES
 from flows.table import FlowTable
 from helpers.models import made_up_flows, make_record, make_scorer, typical_table

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from detection.novelty import Novelty
 from detection.pace import FEWEST, MOST
 from detection.scorer import ModelUnavailableError, Scorer
 from detection.worker import ScoringWorker
@@ -20,6 +21,7 @@ from flows.schema import COMMON_NAMES, IMPROVED_NAMES
 from flows.table import FlowTable, concat_tables
 from flows.verdicts import Verdicts
 from helpers.models import made_up_flows, make_record, make_scorer, typical_table
+from helpers.novelty import make_detector
 from helpers.server import wait_until
 
 SECONDS = 60.0
@@ -404,6 +406,17 @@ def _compared(worker: ScoringWorker) -> int:
 def _skipped(worker: ScoringWorker) -> dict[str, int]:
     status = worker.challenger_status()
     return status.skipped if status else {}
+
+
+def test_flows_of_captures_get_a_second_opinion_and_those_of_requests_do_not(scorer: Scorer) -> None:
+    sink, told = Sink(), []  # type: ignore[var-annotated]
+    novelty = Novelty(lambda table, _: told.append(len(table)))
+    novelty.detector = make_detector()
+    with working(sink, scorer, novelty=novelty) as worker:
+        worker.hand_over(typical_table([0, 5, 0]))
+        worker.submit(typical_table([0] * 9)).result(SECONDS)
+        wait_until(lambda: novelty.counts().looked_at == 2)
+    assert (sink.flows, told) == (3, [2])
 
 
 def test_the_model_changes_between_two_batches(scorer: Scorer) -> None:

@@ -23,7 +23,7 @@ from alerting.book.store import Acknowledgement, Change, Judgement, Verdict
 from alerting.book.writer import BookLimits, Writer
 from alerting.clock import SYSTEM_CLOCK, Clock
 from flows.addresses import MAPPED_PREFIX, Network
-from flows.labels import BY_CODE, find_label
+from flows.labels import ATTACK, BY_CODE, NOVELTY, find_label
 
 ANSWER_SECONDS: Final = 10.0
 SPECIAL: Final = ("is_loopback", "is_link_local", "is_multicast", "is_unspecified")
@@ -156,6 +156,8 @@ class AlertBook:
             if found is None:
                 return None
             code = int(found[0]["prediction"])
+            # What is unlike all that was known is, when true, an attack whose kind nobody told.
+            code = ATTACK if code == NOVELTY else code
         return self._changed(Judgement(alert_id, verdict, code, note, who))
 
     def labelled(self, dialect: str) -> LabelledFlowsExport:

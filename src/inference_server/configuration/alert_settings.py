@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode
 
+from detection.model_uri import parse_model_uri
 from flows.addresses import Network, parse_network
 
 Networks = Annotated[tuple[Annotated[Network, BeforeValidator(parse_network)], ...], NoDecode]
@@ -28,6 +29,14 @@ class AlertSettings(BaseSettings):
         None,
         description="YAML file of rules that suppress alerts, see [alerts.md](alerts.md); read again when it "
         "changes; unset: every attack raises an alert",
+    )
+    novelty_model_name: str | None = Field(
+        None,
+        description="the detector, such as `models:/ml-ids-novelty@champion`, that has a second look at "
+        "captured flows called benign, see [alerts.md](alerts.md); unset: there is none",
+    )
+    novelty_alerts_per_hour: int = Field(
+        10, ge=1, description="alerts of novelty opened an hour, at least 1; further ones are counted"
     )
     evidence_disk_mb: int = Field(
         512,
@@ -61,6 +70,11 @@ class AlertSettings(BaseSettings):
         description="comma list of networks that `GET /api/blocklist` never names; what ALERT_RULES names as "
         "a source, loopback, link-local and multicast addresses are never named either",
     )
+
+    @field_validator("novelty_model_name")
+    @classmethod
+    def _names_a_detector(cls, value: str | None) -> str | None:
+        return value and str(parse_model_uri(value))
 
     @field_validator("own_networks", mode="before")
     @classmethod

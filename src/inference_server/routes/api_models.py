@@ -124,6 +124,10 @@ class Health(BaseModel):
         description="with KDD_MODEL_NAME, name and version of the model that answers KDD99 clients, or why "
         "none does"
     )
+    novelty: dict[str, Any] | None = Field(
+        description="with NOVELTY_MODEL_NAME, the detector that has a second look at flows called benign, or "
+        "why none does; flows looked at, novel, skipped and waiting"
+    )
     capture: dict[str, Any] = Field(description="state and counters of each interface")
     scoring: dict[str, Any] = Field(description="the scoring thread")
     sink: dict[str, Any] = Field(description="the thread that writes the logs, verdicts and log lines")

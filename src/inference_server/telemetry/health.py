@@ -17,6 +17,7 @@ from flows.dialects import PYTHON
 from inference_server.alerts import AlertsStatus
 from inference_server.kdd99 import KddStatus
 from inference_server.live_capture import CaptureStatus
+from inference_server.novelty import NoveltyStatus
 from inference_server.telemetry.status import ServiceStatus, log_files
 from inference_server.web.errors import NOT_YET
 from inference_server.web.http_traffic import HttpStatus
@@ -34,7 +35,7 @@ def degraded_reasons(status: ServiceStatus, silence_seconds: float) -> list[str]
         _oversized(interface) for interface in status.capture.interfaces if interface.frames.oversized
     ]
     reasons += _unfit_for_capture(status)
-    reasons += _kdd_reasons(status.kdd)
+    reasons += _kdd_reasons(status.kdd) + _novelty_reasons(status.novelty)
     archive = status.archive
     threads = {
         "scoring": status.scoring_running,
@@ -71,6 +72,13 @@ def _kdd_reasons(kdd: KddStatus | None) -> list[str]:
         return []
     reasons = [f"KDD99 clients get no answer: {kdd.error}"] if kdd.error else []
     return [*reasons, *(f"KDD99 model: {problem}" for problem in kdd.problems)]
+
+
+def _novelty_reasons(novelty: NoveltyStatus | None) -> list[str]:
+    if novelty is None:
+        return []
+    reasons = [f"no detector of novelty: {novelty.error}"] if novelty.error else []
+    return [*reasons, *(f"detector of novelty: {problem}" for problem in novelty.problems)]
 
 
 def _book_reasons(book: BookStatus) -> list[str]:
@@ -178,6 +186,7 @@ def health_body(status: ServiceStatus, silence_seconds: float) -> dict[str, Any]
         },
         "challenger": challenger_body(status),
         "kdd_model": status.kdd and asdict(status.kdd),
+        "novelty": status.novelty and asdict(status.novelty),
         "drift": status.drift and _drift(status.drift),
         "capture": _capture(status.capture, silence_seconds),
         "scoring": {"running": status.scoring_running, **asdict(status.scoring)},

@@ -120,6 +120,16 @@ COUNTERS: Final[dict[str, tuple[str, str, tuple[str, ...]]]] = {
         "Grows: look at flows of these two labels before promoting.",
         ("champion", "challenger"),
     ),
+    "novelty_flows": (
+        "Captured flows, called benign, that the detector of novelty judged: novel or known.",
+        "Novel ones jump: something is new on this network; see the alerts of Novelty.",
+        ("result",),
+    ),
+    "novelty_flows_skipped": (
+        "Flows it did not judge.",
+        "Grows: `busy`: the machine has no time for it; else the detector does not fit, see /health.",
+        ("reason",),
+    ),
     "predictions": (
         "Verdicts, by who asked (sidecar, demo, api).",
         "Attacks jump: see the alerts. One label jumps without cause: see drift, and ml-ids calibrate.",

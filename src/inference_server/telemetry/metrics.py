@@ -12,6 +12,7 @@ from prometheus_client.registry import Collector
 from alerting.flow_archive import FlowArchiveStatus
 from alerting.sink import SinkStatus
 from capture.status import InterfaceStatus
+from detection.novelty import NoveltyCounts
 from detection.shadow import ShadowStatus
 from detection.worker_counters import WorkerCounters
 from flows.verdicts import BENIGN, INSUFFICIENT
@@ -98,6 +99,8 @@ def _samples(status: ServiceStatus) -> Iterable[Sample]:
     yield from _scoring_samples(status.scoring)
     if status.shadow:
         yield from _shadow_samples(status.shadow)
+    if status.novelty:
+        yield from _novelty_samples(status.novelty.counts)
     yield from _model_samples(status)
     yield from _sink_samples(status.sink)
     yield from alert_samples(status)
@@ -177,6 +180,13 @@ def _scoring_samples(counters: WorkerCounters) -> Iterable[Sample]:
     for reason, flows in counters.refused.items():
         yield "flows_shed", (f"model refused {reason}",), flows
     yield "requested_flows_scored", (), counters.requested
+
+
+def _novelty_samples(counts: NoveltyCounts) -> Iterable[Sample]:
+    yield "novelty_flows", ("novel",), counts.novel
+    yield "novelty_flows", ("known",), counts.looked_at - counts.novel
+    for reason, flows in counts.skipped.items():
+        yield "novelty_flows_skipped", (reason,), flows
 
 
 def _shadow_samples(shadow: ShadowStatus) -> Iterable[Sample]:

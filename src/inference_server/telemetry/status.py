@@ -18,6 +18,7 @@ from detection.worker_counters import WorkerCounters
 from inference_server.alerts import AlertsStatus
 from inference_server.kdd99 import KddStatus
 from inference_server.live_capture import CaptureStatus
+from inference_server.novelty import NoveltyStatus
 from inference_server.operating_threshold import ThresholdInForce
 from inference_server.streams.status import StreamsStatus
 from inference_server.uploads.status import UploadsStatus
@@ -51,6 +52,7 @@ class ServiceStatus:
         uploads: captures that were sent, and their analyses.
         streams: captures that are sent without end.
         kdd: the model of KDD_MODEL_NAME, None when that is not set.
+        novelty: the detector of NOVELTY_MODEL_NAME, None when that is not set.
     """
 
     scorer: Scorer | None
@@ -75,6 +77,7 @@ class ServiceStatus:
     uploads: UploadsStatus
     streams: StreamsStatus
     kdd: KddStatus | None
+    novelty: NoveltyStatus | None
 
 
 def log_files(status: ServiceStatus) -> tuple[LineFileStatus, ...]:

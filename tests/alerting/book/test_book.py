@@ -109,6 +109,16 @@ def test_a_label_without_a_class_is_the_alerts_or_benign(tmp_path: Path) -> None
         wait_until(lambda: book.status().labels == 1)
 
 
+def test_novelty_that_was_right_is_an_attack_of_no_known_kind(tmp_path: Path) -> None:
+    with open_book(tmp_path / "alerts.db") as book:
+        book.take(taken(AlertPolicy(), *attacks(["10.0.0.1"], [37])))
+        (alert,) = all_alerts(written(book))
+        assert (alert["label"], alert["severity"]) == ("Novelty", 3)
+        right = book.label(alert["id"], "true_positive", None, None, None)
+        assert right
+        assert right["feedback"]["label"] == "Attack"
+
+
 def test_nothing_can_be_said_of_an_alert_that_is_not_there(tmp_path: Path) -> None:
     with open_book(tmp_path / "alerts.db") as book:
         wait_until(lambda: (tmp_path / "alerts.db").exists())
