@@ -37,6 +37,7 @@ class Kind:
         novelty: it is fitted on benign flows only and answers two classes, benign and attack.
         weighted: it knows no class weights, so that its last step is given weights of rows.
         most_rows: it keeps its training rows, and gets no more than these, of all classes alike.
+        learns_from: of more training rows it is fitted on so many, of all classes alike.
         converges: to stop a fit before it converged is a mistake, not a choice.
     """
 
@@ -47,6 +48,7 @@ class Kind:
     novelty: bool = False
     weighted: bool = False
     most_rows: int | None = None
+    learns_from: int | None = None
     converges: bool = True
 
     def made(self, seed: int = SEED, params: Mapping[str, Any] = _NONE) -> Any:
@@ -116,6 +118,9 @@ def fit(
         _, first = np.unique(features[rows], axis=0, return_index=True)
         rows = rows[np.sort(first)]
         features, codes = features[rows], codes[rows]
+    if kind.learns_from is not None and len(codes) > kind.learns_from:
+        rows = evenly(codes, kind.learns_from, seed)
+        features, codes = features[rows], codes[rows]
     fit_params = {}
     if kind.weighted:
         last = f"{estimator.steps[-1][0]}__" if isinstance(estimator, Pipeline) else ""
@@ -162,9 +167,11 @@ _FOREST: Final = {"trees": _TREES, "depth": _DEPTH, "leaf": _LEAF, "features": _
 _KINDS: Final = (
     Kind(
         "stacked",
-        "a random forest and a logistic regression, stacked by a logistic regression",
+        "forests, a logistic regression and a network, stacked by a logistic regression",
         makes.stacked,
         {"trees": _TREES, "depth": _DEPTH, "leaf": _LEAF, "features": _SHARE, "c": _REGULARISATION},
+        learns_from=makes.STACKED_ROWS,
+        converges=False,
     ),
     Kind("random-forest", "a random forest", makes.random_forest, _FOREST),
     Kind("extra-trees", "extremely randomised trees", makes.extra_trees, _FOREST),

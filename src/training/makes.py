@@ -30,6 +30,9 @@ from detection.catboost_model import import_catboost
 JOBS: Final = -1
 """All cores: a forest's threads share the training data, and its trees are the same with any number."""
 
+STACKED_ROWS: Final = 300_000
+"""A stack is fitted on so many training flows at most: its members are fitted six times each."""
+
 STORED_ROWS: Final = 10_000
 """So many training flows a model of neighbours keeps: each verdict compares with every one."""
 
@@ -43,17 +46,32 @@ def stacked(
     features: float | str = "sqrt",
     c: float = 1.0,
     tolerance: float = 1e-2,
+    width: int = 100,
+    epochs: int = 30,
     folds: int = 5,
 ) -> Pipeline:
-    """Return a forest and a regression, stacked by another; classes weigh the same whatever their counts.
+    """Return forests, a regression and a network, stacked by a regression.
 
-    The regression of logarithms stops when its gradient is below `tolerance`: what is left to gain changes
-    no verdict, and takes ten times as long.
+    Three forests, the latter two of half the trees: one that looks for the best cuts, one of random cuts of
+    which the best is taken, and one whose cuts are random alone, which leans on no few features. Rows are in
+    the order of time, and folds are blocks of it: the last regression learns how far each is to be trusted
+    about flows of another hour. The first regression stops when its gradient is below `tolerance`, since its
+    rough answers are those of use where forests have seen nothing like a flow.
     """
-    forest = _forest(RandomForestClassifier, seed, trees, depth, leaf, features)
+    forest = _forest(RandomForestClassifier, seed, trees, depth, leaf, features, weights=None)
+    half = max(trees // 2, 1)
+    extra = _forest(ExtraTreesClassifier, seed, half, depth, leaf, features)
+    chance = _forest(ExtraTreesClassifier, seed, half, depth, leaf, 1, weights=None)
     linear = LogisticRegression(C=c, max_iter=2000, tol=tolerance, class_weight="balanced", random_state=seed)
+    network = MLPClassifier((width, max(width // 2, 2)), max_iter=epochs, random_state=seed)
     stack = StackingClassifier(
-        [("rf", forest), ("lr", Pipeline([*_logarithms(), ("lr", linear)]))],
+        [
+            ("rf", forest),
+            ("lr", Pipeline([*_logarithms(), ("lr", linear)])),
+            ("et", extra),
+            ("chance", chance),
+            ("mlp", Pipeline([*_logarithms(), ("mlp", network)])),
+        ],
         LogisticRegression(max_iter=2000, random_state=seed),
         cv=folds,
         n_jobs=1,
@@ -76,14 +94,20 @@ def extra_trees(
 
 
 def _forest(
-    kind: Any, seed: int, trees: int, depth: int | None, leaf: int, features: float | str
+    kind: Any,
+    seed: int,
+    trees: int,
+    depth: int | None,
+    leaf: int,
+    features: float | str,
+    weights: str | None = "balanced",
 ) -> RandomForestClassifier | ExtraTreesClassifier:
     return kind(
         trees,
         max_depth=depth,
         min_samples_leaf=leaf,
         max_features=features,
-        class_weight="balanced",
+        class_weight=weights,
         random_state=seed,
         n_jobs=JOBS,
     )

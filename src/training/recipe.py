@@ -92,13 +92,6 @@ def makers(seed: int = SEED) -> str:
     return f"Python {platform.python_version()}, scikit-learn {version('scikit-learn')}, seed {seed}"
 
 
-def iterations(pipeline: Any) -> dict[str, int]:
-    """Return how many iterations each regression of a fitted pipeline took."""
-    stack = pipeline[-1]
-    regressions = {"base": stack.named_estimators_["lr"][-1], "final": stack.final_estimator_}
-    return {name: int(model.n_iter_.max()) for name, model in regressions.items()}
-
-
 def insufficient_rule(flows: LabelledFlows) -> InsufficientRule | None:
     """Return the rule that no flow of one packet or of no duration is judged, None where flows teach them."""
     if not set(SIZES) <= set(flows.names):

@@ -19,7 +19,7 @@ from training.compiling import compiled
 from training.recipe import BENIGN_SHARE, DEFAULT_RECIPE, draft_record, write_model
 from training.report.files import put_between_markers, summary, write_report
 from training.report.study import Inputs, Report, Studied, report_of, study_kind
-from training.sources.read import read_training_data
+from training.sources.read import read_training_data, with_repeated
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +36,8 @@ def main(
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     flows = read_training_data([data])
     logger.info("%d flows, dropped: %s", len(flows), dict(flows.dropped))
-    inputs = Inputs(flows, read_captures(captures, flows.names, dialect=flows.dialect))
+    judges = read_captures(captures, flows.names, dialect=flows.dialect)
+    inputs = Inputs(flows, judges, repeated=with_repeated([data], flows))
     studied = study_kind(inputs, DEFAULT_RECIPE.kind, params=DEFAULT_RECIPE.params, told=logger.info)
     found = report_of(inputs, studied, compare=compare or (), told=logger.info)
     findings = _findings(inputs, studied, found)

@@ -68,15 +68,15 @@ def evaluate_all(request: Request) -> None:
     if request.model and request.estimator:
         raise ValueError("--model says which estimator: that of the version; leave --estimator out")
     try:
-        from training.estimators import ESTIMATORS, kind_named
+        from training.estimators import ESTIMATORS
         from training.report.files import put_between_markers, summary, write_report
-        from training.report.study import study
+        from training.report.study import comparable, study
     except ModuleNotFoundError as error:
         raise ValueError(f"evaluation needs {error.name}: pip install 'ml-ids[sensor,training]'") from None
     kind, params = _kind(request)
     compared = tuple(ESTIMATORS) if ALL in request.compare else request.compare
     for name in compared:
-        kind_named(name)
+        comparable(name)
     with progress_line() as told:
         inputs = _inputs(request)
         report = study(inputs, kind, params=params, compare=compared, told=told)
@@ -165,11 +165,12 @@ def progress_line() -> Iterator[Callable[[str], None]]:
 def _inputs(request: Request) -> Inputs:
     from training.capture_set import read_captures
     from training.report.study import Inputs
-    from training.sources.read import ReadOptions, read_training_data
+    from training.sources.read import ReadOptions, read_training_data, with_repeated
     from training.sources.remote import shown
 
     with remote_data(load_settings()) as fetching:
         flows = read_training_data(request.data, options=ReadOptions(fetching=fetching))
+        repeated = with_repeated(request.data, flows, ReadOptions(fetching=fetching))
         options = ReadOptions(names=flows.names, fetching=fetching)
         others = {
             Path(shown(name)).name: read_training_data([name], options=options) for name in request.across
@@ -179,6 +180,7 @@ def _inputs(request: Request) -> Inputs:
         captures=read_captures(request.captures, flows.names, dialect=flows.dialect, rules=request.rules)
         if request.captures
         else (),
+        repeated=repeated,
         others=others,
     )
 

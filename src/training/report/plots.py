@@ -92,7 +92,7 @@ def _curves(
 
 
 def _calibration(found: KindStudy) -> Figure:
-    figure, axes = _axes()
+    figure, axes = _axes(9.5)
     axes.plot([0, 1], [0, 1], color="#999999", linewidth=1, linestyle="--", label="calibrated")
     for colour, each in zip(COLOURS, _all_measured(found), strict=False):
         bins = each.curves.calibration
@@ -106,7 +106,7 @@ def _calibration(found: KindStudy) -> Figure:
             label=f"{each.on} (error {error:.3f})",
         )
     axes.set(xlabel="mean P(attack) of a tenth", ylabel="share of attacks", title="Calibration")
-    axes.legend(frameon=False, loc="upper left")
+    figure.legend(frameon=False, loc="outside right upper")
     return figure
 
 

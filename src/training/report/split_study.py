@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import floor
 from typing import Any, Final
 
@@ -18,7 +18,8 @@ from training.dataset import LabelledFlows
 from training.estimators import SEED, Kind, binary, fit, predict_proba
 from training.evaluation import Evaluation, evaluate
 from training.recipe import PREPROCESSING, TRAIN_SHARE
-from training.report.curves import ALLOWED_SHARE, Curves, curves
+from training.report.curves import ALLOWED_SHARE, Curves, curves, recall_at
+from training.report.disputed import beside_attacks
 from training.splits import Split, training_rows
 
 INNER_SHARE: Final = 0.8
@@ -63,6 +64,8 @@ class Measured:
         threshold_known: whether the operating threshold was chosen on training rows; else it is EVEN_ODDS.
         evaluation: at that threshold.
         curves: over all thresholds.
+        disputed: how many benign rows are `beside_attacks`.
+        recall_undisputed: `curves.recall_at_allowed` without these rows.
     """
 
     on: str
@@ -70,6 +73,8 @@ class Measured:
     threshold_known: bool
     evaluation: Evaluation
     curves: Curves
+    disputed: int = 0
+    recall_undisputed: float = 0.0
 
     def metrics(self) -> dict[str, float]:
         """Return the figures by name, below `on`, as MLflow allows metrics to be named."""
@@ -140,8 +145,27 @@ def measured(
     found = fitted(known, kind, seed=seed, params=params)
     tested = np.flatnonzero(~train)
     probabilities = found.probabilities(flows.features[tested])
-    figures = _figures(str(split), found, probabilities, kind.codes(flows.codes[tested]), chosen, len(known))
+    figures = figures_of(
+        str(split), found, probabilities, kind.codes(flows.codes[tested]), chosen, len(known)
+    )
+    figures = _with_undisputed(figures, found, probabilities, flows, tested)
     return figures, Answers(found, tested, probabilities)
+
+
+def _with_undisputed(
+    figures: Measured,
+    found: Fitted,
+    probabilities: NDArray[np.float64],
+    flows: LabelledFlows,
+    tested: NDArray[np.int64],
+) -> Measured:
+    """Return the figures with those of the rows whose label nobody doubts."""
+    doubted = beside_attacks(flows)[tested]
+    kept = ~doubted
+    p_attack = 1.0 - probabilities[kept, found.classes.index(0)]
+    attack = flows.codes[tested[kept]] != 0
+    recall = recall_at(p_attack, attack) if not attack.all() else 0.0
+    return replace(figures, disputed=int(doubted.sum()), recall_undisputed=recall)
 
 
 def threshold_within(
@@ -176,11 +200,11 @@ def elsewhere(found: Fitted, other: LabelledFlows, on: str, threshold: float | N
     if ATTACK in codes and found.classes != (0, ATTACK):
         benign = probabilities[:, found.classes.index(0)]
         two = Fitted(found.kind, found.estimator, found.names, (0, ATTACK), found.seconds)
-        return _figures(on, two, np.column_stack([benign, 1.0 - benign]), binary(codes), threshold, rows)
-    return _figures(on, found, probabilities, codes, threshold, rows)
+        return figures_of(on, two, np.column_stack([benign, 1.0 - benign]), binary(codes), threshold, rows)
+    return figures_of(on, found, probabilities, codes, threshold, rows)
 
 
-def _figures(
+def figures_of(
     on: str,
     found: Fitted,
     probabilities: NDArray[np.float64],
@@ -188,6 +212,16 @@ def _figures(
     threshold: float | None,
     rows: int,
 ) -> Measured:
+    """Return the figures of n x C probabilities on n flows.
+
+    Args:
+        on: what the flows are called.
+        found: what answered, fitted on `rows` flows.
+        probabilities: its answers.
+        codes: the true classes.
+        threshold: the operating threshold, None for none.
+        rows: how many flows it was fitted on.
+    """
     p_attack = 1.0 - probabilities[:, found.classes.index(0)]
     evaluation = evaluate(
         probabilities,

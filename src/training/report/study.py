@@ -20,6 +20,7 @@ from training.report.baseline import PLAIN_FOREST
 from training.report.importance import Importance, importances
 from training.report.mistakes import Mistake, mistakes
 from training.report.port_leak import PortLeak, port_leak
+from training.report.recurrence import RECURRENCE, recurrence_on
 from training.report.split_study import NO_PARAMS, Answers, Fitted, Measured, elsewhere, fitted, measured
 from training.report.tradeoff import HEADLINES, Point, point_of_label, scored, tradeoff
 from training.splits import Split
@@ -102,6 +103,8 @@ class Report:
         default: the kind that is trained when nobody says which.
         baseline: a plain forest, on the same flows.
         compared: other kinds, on fewer splits.
+        repeated: the default and the baseline on fewer splits of all flows, those that repeat an earlier one
+            among them; none where nothing repeats.
         importance: of the default's features, on the time-ordered split.
         separations: columns that alone separate a class.
         port: what the destination port would seem to be worth.
@@ -113,6 +116,7 @@ class Report:
     default: KindStudy
     baseline: KindStudy
     compared: tuple[KindStudy, ...]
+    repeated: tuple[KindStudy, ...]
     failed: dict[str, str]
     importance: tuple[Importance, ...]
     separations: tuple[Separation, ...]
@@ -125,11 +129,13 @@ class Studied:
     """One kind's figures, and what they came of.
 
     Attributes:
+        kind: it.
         figures: all of them.
         answers: what each split's estimator answered, by split.
         whole: the one fitted on all flows, None where nobody needed it.
     """
 
+    kind: Kind
     figures: KindStudy
     answers: dict[str, Answers]
     whole: Fitted | None
@@ -143,11 +149,13 @@ class Inputs:
         flows: labelled, to be split.
         captures: of other networks; none to go without.
         others: labelled flows of other networks, by name.
+        repeated: the same flows with those that repeat an earlier one, None to go without.
     """
 
     flows: LabelledFlows
     captures: tuple[Capture, ...] = ()
     others: Mapping[str, LabelledFlows] = field(default_factory=dict)
+    repeated: LabelledFlows | None = None
 
 
 def captures_metrics(points: Sequence[Point]) -> dict[str, float]:
@@ -214,6 +222,7 @@ def study_kind(
     told(f"{kind.name}: {CAPTURES}" if inputs.captures else f"{kind.name}: all flows")
     whole = fitted(inputs.flows, kind, params=params) if inputs.captures or inputs.others else None
     return Studied(
+        kind,
         KindStudy(
             kind=kind.name,
             title=kind.title,
@@ -290,7 +299,7 @@ def report_of(
         ValueError: a name is no kind's.
     """
     found, answers = studied.figures, studied.answers
-    others = [kind_named(name) for name in compare if name != found.kind]
+    others = [comparable(name) for name in compare if name != found.kind]
     baseline = study_kind(inputs, PLAIN_FOREST, told=told).figures
     compared, failed = _compared(inputs, others, told)
     told("importance of features")
@@ -301,6 +310,7 @@ def report_of(
         default=found,
         baseline=baseline,
         compared=compared,
+        repeated=_repeated(inputs, studied.kind, found.params, told),
         failed=failed,
         importance=importances(closest.fitted, inputs.flows.take(closest.tested)) if closest else (),
         separations=_separations(inputs.flows),
@@ -318,11 +328,39 @@ def _compared(
     found, failed = [], {}
     for kind in kinds:
         try:
+            if kind is RECURRENCE:
+                found.append(_recurrence(inputs, told))
+                continue
             studied = study_kind(inputs, kind, splits=QUICK_SPLITS, choose_threshold=False, told=told)
             found.append(studied.figures)
         except ModuleNotFoundError as error:
             failed[kind.name] = f"{error.name} is not installed"
     return tuple(found), failed
+
+
+def comparable(name: str) -> Kind:
+    """Return a kind that can stand beside others in a report.
+
+    Raises:
+        ValueError: there is none of this name; names all.
+    """
+    return RECURRENCE if name == RECURRENCE.name else kind_named(name)
+
+
+def _recurrence(inputs: Inputs, told: Told) -> KindStudy:
+    splits, skipped = recurrence_on(inputs.flows, QUICK_SPLITS, told)
+    return KindStudy(RECURRENCE.name, RECURRENCE.title, {}, splits, skipped, (), **_NOWHERE)
+
+
+def _repeated(inputs: Inputs, kind: Kind, params: Mapping[str, Any], told: Told) -> tuple[KindStudy, ...]:
+    if inputs.repeated is None:
+        return ()
+    told("with repeated rows")
+    whole = Inputs(inputs.repeated)
+    return tuple(
+        study_kind(whole, each, splits=QUICK_SPLITS, params=given, choose_threshold=False, told=told).figures
+        for each, given in ((kind, params), (PLAIN_FOREST, NO_PARAMS))
+    )
 
 
 def _separations(flows: LabelledFlows) -> tuple[Separation, ...]:

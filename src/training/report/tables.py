@@ -28,9 +28,11 @@ def splits_table(found: KindStudy, baseline: KindStudy) -> str:
         "attack recall",
         "false positives",
         "recall at 0.1 %",
+        "of undisputed flows",
         "plain forest: macro F1, n >= 30",
         "all classes",
         "recall at 0.1 %",
+        "of undisputed flows",
     ]
     return table(head, [_split_row(each, baseline.on(each.on)) for each in found.splits])
 
@@ -42,9 +44,10 @@ def _split_row(each: Measured, plain: Measured | None) -> list[str]:
             f"{plain.evaluation.headline_f1:.4f}",
             f"{plain.evaluation.macro_f1:.4f}",
             f"{plain.curves.recall_at_allowed:.2%}",
+            f"{plain.recall_undisputed:.2%}",
         ]
         if plain
-        else [NONE] * 3
+        else [NONE] * 4
     )
     return [
         each.on,
@@ -54,6 +57,7 @@ def _split_row(each: Measured, plain: Measured | None) -> list[str]:
         f"{found.attacks_called:.2%}",
         f"{found.benign_called:.2%}",
         f"{each.curves.recall_at_allowed:.2%}",
+        f"{each.recall_undisputed:.2%}",
         *beside,
     ]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -17,7 +17,7 @@ from flows.kdd99_files import is_kdd99, read_connections
 from flows.parquet_files import read_parquet
 from flows.schema import COMMON_NAMES
 from flows.table import FlowTable
-from training.cleaning import Attempted, labelled, tidied
+from training.cleaning import DUPLICATE, Attempted, labelled, tidied
 from training.dataset import LabelledFlows, joined
 from training.sources.captures import is_capture, labelled_capture, rules_for
 from training.sources.cic_times import with_cic_times
@@ -107,6 +107,15 @@ def read_training_data(locations: Sequence[str | Path], *, options: ReadOptions 
     if not len(flows):
         raise ValueError(f"{', '.join(flows.sources)}: no flow has a label: training needs a column Label")
     return tidied(flows, keep_duplicates=options.keep_duplicates)
+
+
+def with_repeated(
+    locations: Sequence[str | Path], flows: LabelledFlows, options: ReadOptions = DEFAULTS
+) -> LabelledFlows | None:
+    """Return flows that were read, with those that repeat an earlier one; None where nothing repeats."""
+    if not flows.dropped.get(DUPLICATE):
+        return None
+    return read_training_data(locations, options=replace(options, keep_duplicates=True))
 
 
 def default_names(table: FlowTable) -> tuple[str, ...]:
