@@ -12,7 +12,6 @@ from sklearn.ensemble import (
     HistGradientBoostingClassifier,
     RandomForestClassifier,
     StackingClassifier,
-    VotingClassifier,
 )
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
@@ -33,7 +32,7 @@ SUPPORTED: Final = (
     "supported are RandomForestClassifier, ExtraTreesClassifier, DecisionTreeClassifier, "
     "HistGradientBoostingClassifier, LogisticRegression, MLPClassifier, KNeighborsClassifier, LinearSVC "
     "calibrated by CalibratedClassifierCV, StandardScaler, MinMaxScaler, FunctionTransformer of numpy.log1p "
-    "or numpy.float32, and Pipeline, StackingClassifier and VotingClassifier of these"
+    "or numpy.float32, and Pipeline and StackingClassifier of these"
 )
 _TREES: Final = (RandomForestClassifier, ExtraTreesClassifier, DecisionTreeClassifier)
 
@@ -199,19 +198,6 @@ class _Builder:
             answers.append(columns)
         return self.add(f"{name}.final_estimator", stack.final_estimator_, np.concatenate(answers))
 
-    def _add_vote(self, name: str, vote: Any, columns: Ints) -> Ints:
-        if vote.voting != "soft":
-            raise ValueError(f"{name}: must vote by probabilities (soft), votes {vote.voting}")
-        names = [base for base, given in vote.estimators if not isinstance(given, str)]
-        answers = [
-            self.add(f"{name}.{base}", model, columns)
-            for base, model in zip(names, vote.estimators_, strict=True)
-        ]
-        shares = np.ones(len(names)) if vote.weights is None else np.asarray(vote.weights, np.float64)
-        weights = np.kron((shares / shares.sum())[:, None], np.eye(self.classes))
-        mean = compile_layers.dense(np.concatenate(answers), weights, np.zeros(self.classes), IDENTITY)
-        return self.append(mean)
-
     def _add_forest(self, name: str, model: Any, columns: Ints) -> Ints:
         trees = [model] if type(model) is DecisionTreeClassifier else model.estimators_
         return self.append(compile_trees.forest(name, [tree.tree_ for tree in trees], columns))
@@ -247,7 +233,6 @@ class _Builder:
 _MODELS: Final[dict[Any, Callable[[_Builder, str, Any, Ints], Ints]]] = {
     **dict.fromkeys(_TREES, _Builder._add_forest),
     StackingClassifier: _Builder._add_stack,
-    VotingClassifier: _Builder._add_vote,
     HistGradientBoostingClassifier: _Builder._refuse_boosted,
     LogisticRegression: _Builder._add_linear,
     MLPClassifier: _Builder._add_network,

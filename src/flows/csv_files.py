@@ -49,10 +49,12 @@ def read_csv(
     dialect: str | None = None,
     required: Sequence[str] = COMMON_NAMES,
     dropped: Counter[str] | None = None,
+    nrows: int | None = None,
 ) -> FlowTable:
     """Read a CSV file, also `.gz` and `.xz`, whose header is any of the sets'.
 
-    It must hold the `required` features; see `flows.assembly.plan_columns`.
+    It must hold the `required` features; see `flows.assembly.plan_columns`. With `nrows` no more than so many
+    rows are looked at, repeated headers aside.
 
     The header says which dialect measured the flows unless the caller does; one that implies none
     (snake case, a mixture) is taken for `improved`. Repeated header rows and rows without a value
@@ -65,13 +67,18 @@ def read_csv(
     """
     try:
         with open_text(Path(path), "rb") as file:
-            return _read(file, str(path), dialect, required, Counter() if dropped is None else dropped)
+            return _read(file, str(path), dialect, required, Counter() if dropped is None else dropped, nrows)
     except (lzma.LZMAError, zlib.error, gzip.BadGzipFile, EOFError) as error:
         raise ValueError(f"{path}: not a whole compressed file: {error}") from None
 
 
 def _read(
-    file: IO[bytes], where: str, dialect: str | None, required: Sequence[str], dropped: Counter[str]
+    file: IO[bytes],
+    where: str,
+    dialect: str | None,
+    required: Sequence[str],
+    dropped: Counter[str],
+    nrows: int | None,
 ) -> FlowTable:
     header = file.readline(LONGEST_LINE)
     if not header.strip():
@@ -79,6 +86,8 @@ def _read(
     titles = next(csv.reader([header.decode("utf-8", "replace").strip("\ufeff\r\n")]))
     plan = plan_columns(titles, dialect=dialect, where=where, required=required)
     blocks = _blocks(file, header.removeprefix(b"\xef\xbb\xbf").strip(), where, dropped)
+    if nrows is not None:
+        blocks = _first_lines(blocks, nrows)
     first = next((block for block in blocks if block.strip()), None)
     if first is None:
         return assemble(plan, lambda at: pa.array([], _types(plan)[at]), where=where)
@@ -123,6 +132,16 @@ def _blocks(file: IO[bytes], header: bytes, where: str, dropped: Counter[str]) -
             raise ValueError(f"{where}: a line is longer than {LONGEST_LINE} bytes: not a CSV file")
         yield _without(header, block[:end], dropped)
     yield _without(header, rest, dropped)
+
+
+def _first_lines(blocks: Iterable[bytes], count: int) -> Iterator[bytes]:
+    """Yield blocks until they had so many lines; what comes later is not read."""
+    for block in blocks:
+        lines = block.splitlines(keepends=True)
+        yield block if len(lines) <= count else b"".join(lines[:count])
+        count -= len(lines)
+        if count <= 0:
+            return
 
 
 def _without(header: bytes, block: bytes, dropped: Counter[str]) -> bytes:

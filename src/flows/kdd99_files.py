@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import csv
+import io
 import lzma
 import zlib
 from collections.abc import Mapping
 from gzip import BadGzipFile
+from itertools import islice
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 import numpy as np
 import pyarrow as pa
@@ -52,10 +54,11 @@ def is_kdd99(path: Path) -> bool:
     return _has_titles(cells) or (len(COLUMNS) < len(cells) < len(COLUMNS) + 3 and cells[1] in PROTOCOLS)
 
 
-def read_connections(path: Path) -> FlowTable:
+def read_connections(path: Path, nrows: int | None = None) -> FlowTable:
     """Read a file of the sets: the features that models read, and the attacks' names as `extras["label"]`.
 
-    Protocols and flags become the codes of `flows.kdd99`; numbers that are such codes stay.
+    Protocols and flags become the codes of `flows.kdd99`; numbers that are such codes stay. With `nrows` no
+    more than so many rows are read.
 
     Raises:
         OSError: the file cannot be read.
@@ -65,7 +68,7 @@ def read_connections(path: Path) -> FlowTable:
         with open_text(path, "rb") as file:
             first = _cells(file.readline(LONGEST_LINE))
         with open_text(path, "rb") as file:
-            rows = _rows(file, first)
+            rows = _rows(file if nrows is None else _first_lines(file, nrows + _has_titles(first)), first)
     except (lzma.LZMAError, zlib.error, BadGzipFile, EOFError) as error:
         raise ValueError(f"{path}: not a whole compressed file: {error}") from None
     except pa.ArrowInvalid as error:
@@ -87,6 +90,10 @@ def _cells(line: bytes) -> list[str]:
 
 def _has_titles(cells: list[str]) -> bool:
     return {"protocol_type", "src_bytes", "dst_host_count"} <= set(cells)
+
+
+def _first_lines(file: IO[bytes], count: int) -> io.BytesIO:
+    return io.BytesIO(b"".join(islice(file, count)))
 
 
 def _rows(file: object, first: list[str]) -> pa.Table:

@@ -130,23 +130,34 @@ def read_parquet(
     dialect: str | None = None,
     required: Sequence[str] = COMMON_NAMES,
     dropped: Counter[str] | None = None,
+    nrows: int | None = None,
 ) -> FlowTable:
     """Read a Parquet file of flows, ours or one with any of the sets' headers.
 
     Ours says itself which features it has, and which dialect measured the flows; for the others see
-    `flows.csv_files.read_csv`.
+    `flows.csv_files.read_csv`. With `nrows` no more than so many rows are read.
 
     Raises:
         OSError: the file cannot be read.
         ValueError: it is no Parquet file of flows; the message names it and what is missing.
     """
     with _whole(path), pq.ParquetFile(path) as file:
-        rows = file.read()
+        rows = file.read() if nrows is None else _first_rows(file, nrows)
     described = (rows.schema.metadata or {}).get(METADATA_KEY)
     if described is not None:
         return _own_table(rows, orjson.loads(described), str(path))
     plan = plan_columns(rows.schema.names, dialect=dialect, where=str(path), required=required)
     return assemble(plan, lambda at: rows.column(at).combine_chunks(), where=str(path), dropped=dropped)
+
+
+def _first_rows(file: pq.ParquetFile, count: int) -> pa.Table:
+    batches, left = [], count
+    for batch in file.iter_batches(min(count, ROWS_AT_ONCE)) if count else ():
+        batches.append(batch.slice(0, left))
+        left -= batches[-1].num_rows
+        if not left:
+            break
+    return pa.Table.from_batches(batches, file.schema_arrow)
 
 
 class ParquetFlowReader:

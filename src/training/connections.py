@@ -19,15 +19,20 @@ KINDS: Final = ("decision-tree", "linear-svm", "mlp", DEFAULT)
 EVEN_ODDS: Final = 0.5
 
 
-def read_connections_apart(train: str | Path, test: str | Path) -> tuple[LabelledFlows, LabelledFlows]:
-    """Read a training file, repeated rows dropped, and a test file, with every row it has.
+def read_connections_apart(
+    train: str | Path, test: str | Path, nrows: int | None = None
+) -> tuple[LabelledFlows, LabelledFlows]:
+    """Read a training file, repeated rows dropped, and a test file, with every row, or `nrows` of each.
 
     Raises:
         OSError: one cannot be read.
         ValueError: one does not hold labelled connections.
     """
-    whole = ReadOptions(keep_duplicates=True)
-    return read_training_data([train]), read_training_data([test], options=whole)
+    whole = ReadOptions(keep_duplicates=True, nrows=nrows)
+    return (
+        read_training_data([train], options=ReadOptions(nrows=nrows)),
+        read_training_data([test], options=whole),
+    )
 
 
 def connection_figures(

@@ -216,6 +216,14 @@ def test_repeated_headers_are_dropped_whatever_the_block(tmp_path, monkeypatch):
         assert len(read_csv(path, dropped=dropped)) == dropped[REPEATED_HEADER] == 50
 
 
+def test_the_first_rows_are_read_and_no_others(tmp_path, monkeypatch):
+    header, *rows = lines_2017(20)
+    path = saved(tmp_path, b"\n".join([header, *rows[:5], header, *rows[5:], b"no row of flows"]))
+    for block in (997, 1 << 20):
+        monkeypatch.setattr("flows.csv_files.BLOCK", block)
+        assert [len(read_csv(path, nrows=count)) for count in (1, 7, 20)] == [1, 7, 20]
+
+
 def test_ports_may_be_floats_and_numbers_may_be_missing(tmp_path):
     titles, row = text_of(flow_table(1)).replace("NeedManualLabel", "Bot").splitlines()
     row = row.replace(",40000,", ",36196.0,").replace(",443,6,", ",,6.0,").replace(",50750.0,", ",,")

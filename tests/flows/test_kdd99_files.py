@@ -50,6 +50,11 @@ def test_reads_a_file_with_a_header_in_any_order_and_protocols_as_codes(tmp_path
     assert table.extras["label"].tolist() == ["smurf"]
 
 
+def test_reads_so_many_rows(tmp_path: Path) -> None:
+    path = saved(tmp_path / "f.csv", *[line(SMURF, "smurf")] * 3, "no connection")
+    assert len(read_connections(path, 2)) == 2
+
+
 def test_says_what_is_wrong(tmp_path: Path) -> None:
     path = saved(tmp_path / "f.txt", line(SMURF | {"flag": "XX"}, "smurf"))
     with pytest.raises(ValueError, match=r"f.txt: flag 'xx' is none of SF, S0"):

@@ -227,7 +227,10 @@ def _register(
     typer.echo(f"{version}: {_found(trained)}")
     wanted = version_of(f"{version.name}/{version.number}", settings)
     typer.echo(told(promote(registry, wanted, alias=CHALLENGER), CHALLENGER, settings.model_poll_seconds))
-    typer.echo(f"to let it serve: ml-ids promote {version.name}/{version.number}")
+    typer.echo(
+        f"to let it serve: ml-ids promote {version.name}/{version.number}; where a champion serves, first, "
+        "for it and this one, on the base set: ml-ids evaluate --all --data FLOWS --model VERSION"
+    )
 
 
 def _found(trained: Trained) -> str:

@@ -126,7 +126,7 @@ def _random_rows(flows: LabelledFlows, kind: Kind, told: Told) -> list[Result]:
 
 
 def _test_file(on: str, known: Path, other: Path, kind: Kind, nrows: int | None, told: Told) -> list[Result]:
-    train, test = (flows.take(slice(nrows)) for flows in read_connections_apart(known, other))
+    train, test = read_connections_apart(known, other, nrows)
     results = []
     told(on)
     for name, found in connection_figures(train, test, tuple(dict.fromkeys((*ON_TEST_FILES, kind.name)))):

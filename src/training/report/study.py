@@ -334,7 +334,7 @@ def _compared(
             studied = study_kind(inputs, kind, splits=QUICK_SPLITS, choose_threshold=False, told=told)
             found.append(studied.figures)
         except ModuleNotFoundError as error:
-            failed[kind.name] = f"{error.name} is not installed"
+            failed[kind.name] = str(error)
     return tuple(found), failed
 
 

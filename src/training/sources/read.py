@@ -180,13 +180,13 @@ def _table(path: Path, options: ReadOptions, dropped: Counter[str]) -> FlowTable
     suffix, dialect = path.suffix.lower(), options.dialect
     if is_capture(path):
         return labelled_capture(path, options.rules, dialect, context=options.context)
-    names = options.names or COMMON_NAMES
+    names, nrows = options.names or COMMON_NAMES, options.nrows
     if suffix in PARQUET:
-        return read_parquet(path, dialect=dialect, required=names, dropped=dropped)
+        return read_parquet(path, dialect=dialect, required=names, dropped=dropped, nrows=nrows)
     if suffix in HDF5:
-        return read_hdf5(path, dialect=dialect, required=names, dropped=dropped, nrows=options.nrows)
+        return read_hdf5(path, dialect=dialect, required=names, dropped=dropped, nrows=nrows)
     if is_kdd99(path):
-        return read_connections(path)
+        return read_connections(path, nrows)
     if labels := label_file(path):
-        return read_with_labels(path, labels, dropped, dialect=dialect, required=names)
-    return read_csv(path, dialect=dialect, required=names, dropped=dropped)
+        return read_with_labels(path, labels, dropped, dialect=dialect, required=names, nrows=nrows)
+    return read_csv(path, dialect=dialect, required=names, dropped=dropped, nrows=nrows)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections import Counter
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -43,19 +44,25 @@ def is_label_file(path: Path) -> bool:
 
 
 def read_with_labels(
-    path: Path, labels: Path, dropped: Counter[str], *, dialect: str | None, required: tuple[str, ...]
+    path: Path,
+    labels: Path,
+    dropped: Counter[str],
+    *,
+    dialect: str | None,
+    required: tuple[str, ...],
+    nrows: int | None = None,
 ) -> FlowTable:
     """Read flows and, from the other file, their labels: one a row, below a header.
 
-    Labels are names, or the numbers of CIC-UNSW-NB15.
+    Labels are names, or the numbers of CIC-UNSW-NB15. With `nrows` no more than so many rows are read.
 
     Raises:
         OSError: a file cannot be read.
         ValueError: the files do not fit together, or are not what they should be.
     """
     left_out: Counter[str] = Counter()
-    table = read_csv(path, dialect=dialect, required=required, dropped=left_out)
-    names = read_labels(labels)
+    table = read_csv(path, dialect=dialect, required=required, dropped=left_out, nrows=nrows)
+    names = read_labels(labels, nrows)
     if left_out or len(names) != len(table):
         skipped = f" and {left_out.total():,} rows that are none" if left_out else ""
         raise ValueError(
@@ -66,7 +73,7 @@ def read_with_labels(
     return replace(table, extras=table.extras | {"label": names})
 
 
-def read_labels(path: Path) -> NDArray[np.object_]:
+def read_labels(path: Path, nrows: int | None = None) -> NDArray[np.object_]:
     """Return the labels of a file, object; numbers of CIC-UNSW-NB15 as their names.
 
     Raises:
@@ -80,7 +87,7 @@ def read_labels(path: Path) -> NDArray[np.object_]:
         if not named and len(titles) != 1:
             raise ValueError(f"{path}: no column Label")
         at = named[0] if named else 0
-        texts = [row[at].strip() for row in rows if row]
+        texts = [row[at].strip() for row in islice(filter(None, rows), nrows)]
     known: dict[str, Any] = {text: _named(text, path) for text in set(texts)}
     return np.array([*(known[text] for text in texts), None], object)[:-1]
 

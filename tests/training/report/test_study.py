@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import importlib.util
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from flows.schema import COMMON_NAMES
@@ -67,6 +69,27 @@ def test_the_report_is_a_page_with_pictures_and_figures(report: Report, tmp_path
         == report.default.splits[0].evaluation.macro_f1
     )
     assert f"n >= {HEADLINE_ROWS}" in summary(report)
+
+
+def test_all_flows_stand_beside_those_that_repeat_none(tmp_path: Path) -> None:
+    found = study(Inputs(FLOWS, repeated=FLOWS.take(np.repeat(np.arange(len(FLOWS)), 2))), TREE)
+    assert [each.kind for each in found.repeated] == [TREE.name, "plain-forest"]
+    whole, few = (each.on("random split") for each in (found.repeated[0], found.default))
+    assert whole is not None
+    assert few is not None
+    assert whole.evaluation.test_rows == pytest.approx(2 * few.evaluation.test_rows, abs=3)
+    write_report(found, tmp_path)
+    assert "### With the rows that repeat others" in (tmp_path / "README.md").read_text()
+
+
+def test_a_recurrence_is_measured_where_torch_is(tmp_path: Path) -> None:
+    found = study(Inputs(FLOWS), TREE, compare=("gru",))
+    if importlib.util.find_spec("torch") is None:
+        assert "torch is not installed" in found.failed["gru"]
+        return
+    (recurrence,) = found.compared
+    assert [each.on for each in recurrence.splits] == ["random split", "time-ordered split"]
+    assert all(each.evaluation.macro_f1 > 0.5 for each in recurrence.splits)
 
 
 def test_without_times_addresses_and_captures_the_rest_is_measured() -> None:

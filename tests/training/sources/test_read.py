@@ -20,7 +20,7 @@ from helpers.flows import SHARED, flow_table, needs_shared
 from helpers.packets import connection, pcap, write_capture
 from training.clean_tables import read_clean_table
 from training.dataset import UNKNOWN_ACTIVITY
-from training.sources.read import ReadOptions, read_training_data
+from training.sources.read import ReadOptions, read_training_data, with_repeated
 
 
 def some(labels: list[str], *, durations: list[float], **columns: object) -> FlowTable:
@@ -109,9 +109,22 @@ def test_wants_labels(tmp_path: Path) -> None:
         read_training_data([tmp_path / "f.parquet"])
 
 
-def test_reads_so_many_rows_of_each_file(tmp_path: Path) -> None:
-    write_parquet(some(["BENIGN"] * 5, durations=[1, 2, 3, 4, 5]), tmp_path / "f.parquet")
-    assert len(read_training_data([tmp_path / "f.parquet"], options=ReadOptions(nrows=2))) == 2
+@pytest.mark.parametrize("name", ["f.parquet", "f.csv", "f.h5"])
+def test_reads_so_many_rows_of_each_file(tmp_path: Path, name: str) -> None:
+    writers = {"f.parquet": write_parquet, "f.csv": write_csv, "f.h5": write_hdf5}
+    writers[name](some(["BENIGN"] * 5, durations=[1, 2, 3, 4, 5]), tmp_path / name)
+    flows = read_training_data([tmp_path / name], options=ReadOptions(nrows=2))
+    assert (len(flows), flows.rows_read) == (2, 2)
+
+
+def test_flows_are_read_again_with_those_that_repeat_others(tmp_path: Path) -> None:
+    path = tmp_path / "f.parquet"
+    write_parquet(some(["BENIGN"] * 3, durations=[1, 1, 2]), path)
+    flows = read_training_data([path])
+    repeated = with_repeated([path], flows)
+    assert repeated is not None
+    assert (len(flows), len(repeated)) == (2, 3)
+    assert with_repeated([path], repeated) is None
 
 
 def test_a_folder_s_captures_are_read_where_there_are_rules(tmp_path: Path) -> None:
