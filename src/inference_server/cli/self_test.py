@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 import typer
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -45,17 +46,16 @@ def self_test() -> None:
 
 
 def _table(answers: list[Answer]) -> Table:
-    table = Table()
-    for name in ("capture", "family"):
+    table = Table(box=SIMPLE_HEAD)
+    for name in ("capture", "family", "flows flagged"):
         table.add_column(name, no_wrap=True)
-    for name in ("flows", "not judged", "flagged"):
-        table.add_column(name, justify="right")
     table.add_column("alerts")
-    table.add_column("")
+    table.add_column("", no_wrap=True)
     for each in answers:
         alerts = ", ".join(f"{count} {label}" for label, count in each.alerts.items()) or "none"
-        counts = (f"{count:,}" for count in (each.flows, each.insufficient, each.flagged))
-        table.add_row(each.case.name, each.case.family, *counts, alerts, _verdict(each))
+        flagged = f"{each.flagged} of {each.flows}"
+        flagged += f", {each.insufficient} not judged" if each.insufficient else ""
+        table.add_row(each.case.name, each.case.family, flagged, alerts, _verdict(each))
     return table
 
 
