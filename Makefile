@@ -72,7 +72,7 @@ test-deploy: setup  ## build the images and run them with a Docker engine, start
 	$(BIN)/python -m pytest -m "" tests/deploy $(PYTEST)
 
 audit: $(AUDIT)/.complete  ## look for known weaknesses of what the image holds
-	$(AUDIT)/bin/pip-audit --disable-pip --require-hashes --requirement deploy/docker/sensor.txt
+	$(AUDIT)/bin/pip-audit --strict --disable-pip --require-hashes --requirement deploy/docker/sensor.txt
 
 sbom: $(AUDIT)/.complete  ## write build/sbom.json, the CycloneDX list of what the image holds
 	@mkdir -p build
