@@ -38,6 +38,7 @@ class Kind:
         weighted: it knows no class weights, so that its last step is given weights of rows.
         most_rows: it keeps its training rows, and gets no more than these, of all classes alike.
         learns_from: of more training rows it is fitted on so many, of all classes alike.
+        takes_nan: it reads NaN as it is, as trees do.
         converges: to stop a fit before it converged is a mistake, not a choice.
     """
 
@@ -49,6 +50,7 @@ class Kind:
     weighted: bool = False
     most_rows: int | None = None
     learns_from: int | None = None
+    takes_nan: bool = False
     converges: bool = True
 
     def made(self, seed: int = SEED, params: Mapping[str, Any] = _NONE) -> Any:
@@ -112,6 +114,8 @@ def fit(
         ValueError: it has no such parameter, or cannot be fitted on these rows.
     """
     estimator = kind.made(seed, params)
+    if not kind.takes_nan and np.isnan(features).any():
+        raise ValueError(f"{kind.name} cannot read what is not known (NaN): {', '.join(NATIVE)} can")
     if kind.most_rows is not None:
         rows = evenly(codes, kind.most_rows, seed)
         # Of equal rows one is kept: which of them is the nearer would be chance.
@@ -173,13 +177,14 @@ _KINDS: Final = (
         learns_from=makes.STACKED_ROWS,
         converges=False,
     ),
-    Kind("random-forest", "a random forest", makes.random_forest, _FOREST),
-    Kind("extra-trees", "extremely randomised trees", makes.extra_trees, _FOREST),
+    Kind("random-forest", "a random forest", makes.random_forest, _FOREST, takes_nan=True),
+    Kind("extra-trees", "extremely randomised trees", makes.extra_trees, _FOREST, takes_nan=True),
     Kind(
         "gradient-boosting",
         "gradient boosting over histograms",
         makes.gradient_boosting,
         {"rounds": IntDistribution(50, 400, step=50), "rate": _RATE, "leaves": IntDistribution(7, 63)},
+        takes_nan=True,
     ),
     Kind(
         "catboost",
@@ -191,6 +196,7 @@ _KINDS: Final = (
             "rate": _RATE,
             "l2": FloatDistribution(1.0, 10.0),
         },
+        takes_nan=True,
     ),
     Kind(
         "decision-tree",
@@ -201,6 +207,7 @@ _KINDS: Final = (
             "leaf": _LEAF,
             "criterion": CategoricalDistribution(("gini", "entropy")),
         },
+        takes_nan=True,
     ),
     Kind(
         "linear-svm",
@@ -244,6 +251,9 @@ _KINDS: Final = (
     ),
 )
 ESTIMATORS: Final[Mapping[str, Kind]] = MappingProxyType({kind.name: kind for kind in _KINDS})
+NATIVE: Final = tuple(kind.name for kind in _KINDS if kind.takes_nan)
+"""Kinds that read NaN as it is."""
+
 DEEP: Final[Mapping[str, Kind]] = MappingProxyType(
     {
         "cnn": Kind(

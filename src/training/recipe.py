@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import platform
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from context.features import CONTEXT_NAMES
 from detection.decision import enough
 from detection.package import load_package, write_package
 from detection.preprocess import clean
@@ -28,6 +29,9 @@ from training.flavour import save_flavour
 from training.golden import golden_rows
 
 PREPROCESSING: Final = Preprocessing(nan=0.0, infinity=0.0, minimum=0.0, maximum=1e18)
+WITH_CONTEXT: Final = Preprocessing(nan=None, infinity=0.0, minimum=-1.0, maximum=1e18)
+"""Context that is not known stays NaN, and what hosts sent and received is a ratio from -1 to 1."""
+
 INSUFFICIENT: Final = InsufficientRule(max_packets=1, max_duration_us=0)
 BENIGN_SHARE: Final = 0.002
 """The share of benign flows that a model may flag."""
@@ -38,6 +42,11 @@ FEWEST_UNLIKE: Final = 100
 """So many flows of one packet or of no duration teach a model to judge them."""
 
 logger = logging.getLogger(__name__)
+
+
+def preprocessing(names: Collection[str]) -> Preprocessing:
+    """Return what becomes of values that models of these features cannot read."""
+    return PREPROCESSING if set(CONTEXT_NAMES).isdisjoint(names) else WITH_CONTEXT
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +88,7 @@ def fitted(flows: LabelledFlows, rows: NDArray[np.bool_], recipe: Recipe = DEFAU
     """
     return fit(
         recipe.kind,
-        clean(flows.features[rows], PREPROCESSING),
+        clean(flows.features[rows], preprocessing(flows.names)),
         recipe.codes(flows.codes[rows]),
         flows.names,
         seed=recipe.seed,
@@ -104,7 +113,7 @@ def insufficient_rule(flows: LabelledFlows) -> InsufficientRule | None:
 def draft_record(flows: LabelledFlows, pipeline: Any, recipe: Recipe = DEFAULT_RECIPE) -> ModelRecord:
     """Return the record of a model whose threshold is not chosen yet."""
     classes = tuple(int(code) for code in pipeline.classes_)
-    benign = clean(flows.features[flows.codes == 0], PREPROCESSING)
+    benign = clean(flows.features[flows.codes == 0], preprocessing(flows.names))
     return ModelRecord(
         record_format=1,
         description=recipe.description,
@@ -113,7 +122,7 @@ def draft_record(flows: LabelledFlows, pipeline: Any, recipe: Recipe = DEFAULT_R
         dialect=flows.dialect,
         classes=classes,
         class_names=tuple(BY_CODE[code].name for code in classes),
-        preprocessing=PREPROCESSING,
+        preprocessing=preprocessing(flows.names),
         threshold=1.0,
         insufficient=insufficient_rule(flows),
         benign_quantiles=BenignQuantiles.of(benign),
@@ -138,7 +147,7 @@ def evaluated(
         pipeline: it, if it was fitted on those flows already.
     """
     pipeline = fitted(flows, train, recipe) if pipeline is None else pipeline
-    features = clean(flows.features[~train], PREPROCESSING)
+    features = clean(flows.features[~train], preprocessing(flows.names))
     evaluation = evaluate(
         predict_proba(pipeline, features, flows.names),
         recipe.codes(flows.codes[~train]),
@@ -161,7 +170,7 @@ def write_model(pipeline: Any, flows: LabelledFlows, record: ModelRecord, card: 
         compiled(pipeline),
         record,
         golden_rows=rows,
-        golden_probabilities=predict_proba(pipeline, clean(rows, PREPROCESSING), flows.names),
+        golden_probabilities=predict_proba(pipeline, clean(rows, preprocessing(flows.names)), flows.names),
         card=card,
     )
     load_package(out)

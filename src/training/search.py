@@ -15,7 +15,7 @@ from detection.preprocess import clean
 from flows.table import UNKNOWN_TIME
 from training.dataset import LabelledFlows
 from training.estimators import evenly, predict_proba
-from training.recipe import PREPROCESSING, TRAIN_SHARE, Recipe, fitted
+from training.recipe import TRAIN_SHARE, Recipe, fitted, preprocessing
 from training.splits import stratified, time_ordered
 
 MOST_FLOWS: Final = 20_000
@@ -82,7 +82,8 @@ def _quality(flows: LabelledFlows, recipe: Recipe) -> float:
         time_ordered(flows.codes, TRAIN_SHARE) if known else stratified(flows.codes, TRAIN_SHARE, recipe.seed)
     )
     estimator = fitted(flows, train, recipe)
-    probabilities = predict_proba(estimator, clean(flows.features[~train], PREPROCESSING), flows.names)
+    features = clean(flows.features[~train], preprocessing(flows.names))
+    probabilities = predict_proba(estimator, features, flows.names)
     codes = recipe.codes(flows.codes[~train])
     if recipe.kind.novelty:
         return float(average_precision_score(codes != 0, 1.0 - probabilities[:, 0]))

@@ -25,12 +25,12 @@ from training.evaluation import Evaluation
 from training.recipe import (
     BENIGN_SHARE,
     DEFAULT_RECIPE,
-    PREPROCESSING,
     TRAIN_SHARE,
     Recipe,
     draft_record,
     evaluated,
     fitted,
+    preprocessing,
     write_model,
 )
 from training.search import Bounds, search
@@ -148,7 +148,7 @@ def _held_scores(
     """Return P(attack) of benign flows that the model was not fitted on."""
     if baseline is not None:
         return scorer.score(baseline.held).p_attack
-    benign = clean(flows.features[~train & (flows.codes == 0)], PREPROCESSING)
+    benign = clean(flows.features[~train & (flows.codes == 0)], preprocessing(flows.names))
     return 1.0 - predict_proba(measured, benign, flows.names)[:, scorer.record.benign_column]
 
 

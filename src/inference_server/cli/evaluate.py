@@ -20,7 +20,7 @@ from flows.table import UNKNOWN_TIME, FlowTable
 from flows.verdicts import Verdicts
 from inference_server.champion import champion_for_commands
 from inference_server.cli.evaluate_all import Request, evaluate_all
-from inference_server.cli.inputs import LAST_HELP, check_features, chosen_inputs
+from inference_server.cli.inputs import LAST_HELP, check_features, chosen_inputs, reads_context
 from inference_server.cli.reading import ReadingBar, one_line_errors, output_format, whole_file
 from inference_server.cli.registry import registered_scorer
 from inference_server.settings import load_settings
@@ -111,6 +111,9 @@ def evaluate(
     captures: Captures = None,
     rules: RulesOf = None,
     across: Across = None,
+    context: Annotated[
+        bool, typer.Option("--context", help="with --all: what hosts did before is a feature too")
+    ] = False,
     estimator: Annotated[
         str, typer.Option(metavar="NAME", help="with --all: what is evaluated; else the default")
     ] = "",
@@ -129,6 +132,7 @@ def evaluate(
                     captures=captures,
                     rules=rules,
                     across=tuple(across or ()),
+                    context=context,
                     estimator=estimator,
                     compare=tuple(compare or ()),
                     out=out,
@@ -137,9 +141,9 @@ def evaluate(
                 )
             )
             return
-        if data or captures or across or estimator or compare or readme:
+        if data or captures or across or context or estimator or compare or readme:
             raise ValueError(
-                "--data, --captures, --across, --estimator, --compare and --readme go with --all"
+                "--data, --captures, --across, --context, --estimator, --compare and --readme go with --all"
             )
         _evaluate_model(inputs, last, model, output, rules)
 
@@ -154,7 +158,7 @@ def _evaluate_model(
     scorer = registered_scorer(model) if model else champion_for_commands(settings)
     confusion, unlabelled, warned = Confusion(), Unlabelled(), set[Path]()
     with ReadingBar(chosen.paths) as bar:
-        for path, table in chosen.tables(bar):
+        for path, table in chosen.tables(bar, context=reads_context(scorer)):
             check_features(path, table, scorer)
             if table.dialect != scorer.record.dialect and path not in warned:
                 warned.add(path)

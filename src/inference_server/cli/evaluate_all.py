@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -38,6 +38,7 @@ class Request:
         captures: a folder with a MANIFEST.csv, None for none.
         rules: label rules of the captures, None for those beside them.
         across: labelled flows of other networks.
+        context: what hosts did before is a feature too.
         estimator: a kind's name, "" for the default.
         compare: names of other kinds, or "all".
         out: the report's folder.
@@ -49,6 +50,7 @@ class Request:
     captures: Path | None
     rules: Path | None
     across: tuple[str, ...]
+    context: bool
     estimator: str
     compare: tuple[str, ...]
     out: Path
@@ -169,9 +171,10 @@ def _inputs(request: Request) -> Inputs:
     from training.sources.remote import shown
 
     with remote_data(load_settings()) as fetching:
-        flows = read_training_data(request.data, options=ReadOptions(fetching=fetching))
-        repeated = with_repeated(request.data, flows, ReadOptions(fetching=fetching))
-        options = ReadOptions(names=flows.names, fetching=fetching)
+        options = ReadOptions(context=request.context, fetching=fetching)
+        flows = read_training_data(request.data, options=options)
+        repeated = with_repeated(request.data, flows, options)
+        options = replace(options, names=flows.names)
         others = {
             Path(shown(name)).name: read_training_data([name], options=options) for name in request.across
         }

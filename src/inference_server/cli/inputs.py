@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from context.features import CONTEXT_NAMES
+from context.notes import with_context
 from detection.scorer import Scorer
 from flows.archive import archived_hours, read_archive
 from flows.csv_files import read_csv
@@ -34,18 +36,22 @@ class Inputs:
     paths: tuple[Path, ...]
     since_us: int | None
 
-    def tables(self, bar: ReadingBar) -> Iterator[tuple[Path, FlowTable]]:
+    def tables(self, bar: ReadingBar, *, context: bool = False) -> Iterator[tuple[Path, FlowTable]]:
         """Yield the flows of all inputs and which input they are of.
+
+        Args:
+            bar: shows what is read.
+            context: with what their hosts did before; NaN where an input does not tell it.
 
         Raises:
             OSError: one cannot be read.
             ValueError: one is not what its name says.
         """
         for path in self.paths:
-            for table in self._tables(bar, path):
-                yield path, table
+            for table in self._tables(bar, path, context):
+                yield path, with_context(table) if context else table
 
-    def _tables(self, bar: ReadingBar, path: Path) -> Iterator[FlowTable]:
+    def _tables(self, bar: ReadingBar, path: Path, context: bool) -> Iterator[FlowTable]:
         suffixes = [suffix.lower() for suffix in path.suffixes]
         if path.is_dir():
             yield from read_archive(path, since_us=self.since_us, on_problem=bar.warn)
@@ -54,9 +60,14 @@ class Inputs:
         elif suffixes[-1:] == [".parquet"]:
             yield read_parquet(path)
         else:
-            yield from bar.capture(path)
+            yield from bar.capture(path, context=context)
             return
         bar.finish(path)
+
+
+def reads_context(scorer: Scorer) -> bool:
+    """Whether a model reads what hosts did before a flow."""
+    return not set(CONTEXT_NAMES).isdisjoint(scorer.record.features)
 
 
 def check_features(path: Path, table: FlowTable, scorer: Scorer) -> None:

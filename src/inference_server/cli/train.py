@@ -81,6 +81,14 @@ def train(
     baseline: Own = None,
     last: Annotated[str | None, typer.Option(metavar="TIME", help=LAST_HELP)] = None,
     labels: Labels = None,
+    context: Annotated[
+        bool,
+        typer.Option(
+            "--context/--no-context",
+            help="what hosts did before a flow is read too, where the data tell it; such a model judges "
+            "captures, not yet what is captured live",
+        ),
+    ] = False,
     name: Annotated[
         str | None,
         typer.Option(
@@ -92,7 +100,7 @@ def train(
     with settings_registry() as (settings, registry):
         chosen = chosen_inputs(baseline, last, settings) if baseline or last else None
         try:
-            from training.estimators import kind_named
+            from training.estimators import NATIVE, kind_named
             from training.recipe import Recipe
             from training.search import Bounds
         except ModuleNotFoundError as error:
@@ -100,7 +108,13 @@ def train(
 
         recipe = Recipe(kind_named(estimator), parameters(param or []), seed, binary)
         recipe.kind.check(recipe.params)
-        base = _base(data, labels, settings)
+        if context and (chosen or labels):
+            raise ValueError("--context goes without --baseline, --last and --labels: these do not tell it")
+        if context and not recipe.kind.takes_nan:
+            raise ValueError(
+                f"--context: name an --estimator that reads what is unknown: {', '.join(NATIVE)}"
+            )
+        base = _base(data, labels, settings, context=context)
         found = None if chosen is None else _baseline(chosen, base.dialect)
         bounds = Bounds(search, search_seconds) if search else None
         with tempfile.TemporaryDirectory(prefix="ml-ids-train-") as scratch:
@@ -136,14 +150,14 @@ def _value(text: str) -> Any:
         return text
 
 
-def _base(data: list[str], labels: str | None, settings: Settings) -> LabelledFlows:
+def _base(data: list[str], labels: str | None, settings: Settings, *, context: bool) -> LabelledFlows:
     from training.cleaning import tidied
     from training.dataset import joined
     from training.sources.feedback import feedback_flows
     from training.sources.read import ReadOptions, read_training_data
 
     with reading(data) as fetching:
-        options = ReadOptions(fetching=fetching)
+        options = ReadOptions(context=context, fetching=fetching)
         base = read_training_data(data, options=options)
         if labels is None:
             return base

@@ -14,4 +14,4 @@ def _plain(seed: int) -> RandomForestClassifier:
     return RandomForestClassifier(100, random_state=seed, n_jobs=JOBS)
 
 
-PLAIN_FOREST: Final = Kind("plain-forest", "a plain random forest of 100 trees", _plain)
+PLAIN_FOREST: Final = Kind("plain-forest", "a plain random forest of 100 trees", _plain, takes_nan=True)

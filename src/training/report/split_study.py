@@ -17,7 +17,7 @@ from flows.labels import ATTACK
 from training.dataset import LabelledFlows
 from training.estimators import SEED, Kind, binary, fit, predict_proba
 from training.evaluation import Evaluation, evaluate
-from training.recipe import PREPROCESSING, TRAIN_SHARE
+from training.recipe import TRAIN_SHARE, preprocessing
 from training.report.curves import ALLOWED_SHARE, Curves, curves, recall_at
 from training.report.disputed import beside_attacks
 from training.splits import Split, training_rows
@@ -44,7 +44,7 @@ class Fitted:
 
     def probabilities(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return n x C probabilities of n x F raw features."""
-        return predict_proba(self.estimator, clean(features, PREPROCESSING), self.names)
+        return predict_proba(self.estimator, clean(features, preprocessing(self.names)), self.names)
 
     def p_attack(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return 1 - P(benign) of n x F raw features."""
@@ -109,7 +109,7 @@ def fitted(
 ) -> Fitted:
     """Return an estimator of a kind, fitted on all of n flows."""
     began = time.perf_counter()
-    features = clean(flows.features, PREPROCESSING)
+    features = clean(flows.features, preprocessing(flows.names))
     estimator = fit(kind, features, kind.codes(flows.codes), flows.names, seed=seed, params=params)
     classes = tuple(int(code) for code in np.ravel(estimator.classes_).tolist())
     return Fitted(kind, estimator, flows.names, classes, time.perf_counter() - began)

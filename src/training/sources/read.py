@@ -180,7 +180,8 @@ def _table(path: Path, options: ReadOptions, dropped: Counter[str]) -> FlowTable
     suffix, dialect = path.suffix.lower(), options.dialect
     if is_capture(path):
         return labelled_capture(path, options.rules, dialect, context=options.context)
-    names, nrows = options.names or COMMON_NAMES, options.nrows
+    names = tuple(name for name in options.names or COMMON_NAMES if name not in CONTEXT_NAMES)
+    nrows = options.nrows
     if suffix in PARQUET:
         return read_parquet(path, dialect=dialect, required=names, dropped=dropped, nrows=nrows)
     if suffix in HDF5:

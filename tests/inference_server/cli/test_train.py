@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import json
 import re
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +11,7 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
+from context.notes import NOTES
 from detection.registry import Registry
 from flows.kdd99 import FEATURES, features_of
 from flows.kdd99_files import COLUMNS
@@ -19,6 +22,7 @@ from flows.table import FlowTable
 from helpers.archive import archive_flows
 from helpers.kdd99 import EXAMPLE, NMAP, SMURF
 from helpers.models import CLASSES, made_up_flows
+from helpers.packets import connection, pcap, write_capture
 from helpers.registry import make_registry
 from helpers.web_files import web_files
 from inference_server.cli import app
@@ -83,6 +87,25 @@ def test_own_traffic_makes_a_challenger_that_knows_it(state: Path, base: Path, t
     attacks = mixed.take(mixed.extras["label"] != "Benign")
     assert scorer.score(attacks).is_attack.mean() > 0.9
     assert scorer.record.figures["baseline/benign flagged"] == 0.0
+
+
+def test_a_model_that_reads_context_is_trained_and_judges_captures(tmp_path: Path) -> None:
+    table = flows(300, 6)
+    notes = {name: np.ones(300, np.int32) for name in NOTES}
+    write_parquet(replace(table, extras=table.extras | notes), tmp_path / "base.parquet")
+    asked = ("--data", tmp_path / "base.parquet", "--context", "--name", "context")
+    result = run(*asked)
+    assert result.exit_code == 1
+    assert "--context: name an --estimator that reads what is unknown: random-forest, " in result.output
+    result = run(*asked, "--last", "24h", "--estimator", "decision-tree")
+    assert "--context goes without --baseline, --last and --labels" in result.output
+    result = run(*asked, "--estimator", "decision-tree")
+    assert result.exit_code == 0, result.output
+    capture = write_capture(tmp_path / "c.pcap", pcap([*connection(), *connection(1_000_000, port=40001)]))
+    out = tmp_path / "report.json"
+    found = CliRunner().invoke(app, ["evaluate", str(capture), "--model", "context/1", "-o", str(out)])
+    assert found.exit_code == 0, found.output
+    assert json.loads(out.read_text())["unlabelled"]["flows"] == 2
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,69 @@
+"""Models that read host context: NaN stays where it is not known, and what serves answers alike."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from context.features import CONTEXT_NAMES
+from detection.package import load_package
+from detection.preprocess import clean
+from flows.table import FlowTable
+from helpers.labelled import labelled_flows
+from training.dataset import LabelledFlows
+from training.estimators import ESTIMATORS, NATIVE, predict_proba
+from training.recipe import PREPROCESSING, Recipe, fitted, preprocessing
+from training.train import train_model
+
+SMALL = {
+    "random-forest": {"trees": 5},
+    "extra-trees": {"trees": 5},
+    "gradient-boosting": {"rounds": 2},
+    "catboost": {"iterations": 5},
+    "decision-tree": {},
+}
+
+
+@pytest.fixture(scope="module")
+def flows() -> LabelledFlows:
+    """Made-up flows of which every third has no context."""
+    plain = labelled_flows(300)
+    random = np.random.default_rng(1)
+    context = random.random((300, len(CONTEXT_NAMES))) * 2 - 1 + plain.codes[:, None] % 2
+    context[::3] = np.nan
+    return replace(plain, features=np.hstack([plain.features, context]), names=(*plain.names, *CONTEXT_NAMES))
+
+
+def test_every_kind_that_reads_nan_is_tried() -> None:
+    assert set(SMALL) == set(NATIVE)
+
+
+@pytest.mark.parametrize("name", [name for name in NATIVE if name != "catboost"])
+def test_the_package_answers_as_what_was_fitted(name: str, flows: LabelledFlows, tmp_path: Path) -> None:
+    recipe = Recipe(ESTIMATORS[name], SMALL[name])
+    trained = train_model(flows, tmp_path / "package", recipe=recipe)
+    assert trained.record.preprocessing.nan is None
+    assert trained.record.features == flows.names
+    scorer = load_package(tmp_path / "package")
+    whole = fitted(flows, np.ones(len(flows), np.bool_), recipe)
+    expected = predict_proba(whole, clean(flows.features, trained.record.preprocessing), flows.names)
+    np.testing.assert_allclose(scorer.probabilities(flows.features), expected, atol=1e-12)
+    verdicts = scorer.score(FlowTable.from_features(flows.features, flows.names, flows.dialect))
+    assert np.isfinite(verdicts.p_attack[~verdicts.insufficient]).all()
+    assert scorer.missing(flows.names[:-1]) == (CONTEXT_NAMES[-1],)
+
+
+@pytest.mark.parametrize("name", ["stacked", "linear-svm"])
+def test_what_cannot_read_nan_is_told_so(name: str, flows: LabelledFlows) -> None:
+    with pytest.raises(ValueError, match=f"{name} cannot read what is not known .NaN.: random-forest, "):
+        fitted(flows, np.ones(len(flows), np.bool_), Recipe(ESTIMATORS[name]))
+
+
+def test_shares_of_bytes_keep_their_sign_and_models_without_context_are_as_before() -> None:
+    rules = preprocessing(("flow_duration", "src_asymmetry_2s"))
+    assert clean(np.array([-1.0, -0.5, np.nan]), rules)[:2].tolist() == [-1.0, -0.5]
+    assert np.isnan(clean(np.array([np.nan]), rules)).all()
+    assert preprocessing(("flow_duration",)) == PREPROCESSING
