@@ -58,6 +58,16 @@ Labels = Annotated[
 ]
 
 
+Context = Annotated[
+    bool,
+    typer.Option(
+        "--context/--no-context",
+        help="what hosts did before a flow is read too, where the data tell it; such a model judges "
+        "captures, not yet what is captured live",
+    ),
+]
+
+
 def train(
     data: Data,
     estimator: Annotated[
@@ -81,14 +91,7 @@ def train(
     baseline: Own = None,
     last: Annotated[str | None, typer.Option(metavar="TIME", help=LAST_HELP)] = None,
     labels: Labels = None,
-    context: Annotated[
-        bool,
-        typer.Option(
-            "--context/--no-context",
-            help="what hosts did before a flow is read too, where the data tell it; such a model judges "
-            "captures, not yet what is captured live",
-        ),
-    ] = False,
+    context: Context = False,
     name: Annotated[
         str | None,
         typer.Option(
@@ -100,7 +103,7 @@ def train(
     with settings_registry() as (settings, registry):
         chosen = chosen_inputs(baseline, last, settings) if baseline or last else None
         try:
-            from training.estimators import NATIVE, kind_named
+            from training.estimators import kind_named
             from training.recipe import Recipe
             from training.search import Bounds
         except ModuleNotFoundError as error:
@@ -108,12 +111,8 @@ def train(
 
         recipe = Recipe(kind_named(estimator), parameters(param or []), seed, binary)
         recipe.kind.check(recipe.params)
-        if context and (chosen or labels):
-            raise ValueError("--context goes without --baseline, --last and --labels: these do not tell it")
-        if context and not recipe.kind.takes_nan:
-            raise ValueError(
-                f"--context: name an --estimator that reads what is unknown: {', '.join(NATIVE)}"
-            )
+        if context:
+            _check_context(recipe, own=bool(chosen or labels))
         base = _base(data, labels, settings, context=context)
         found = None if chosen is None else _baseline(chosen, base.dialect)
         bounds = Bounds(search, search_seconds) if search else None
@@ -121,6 +120,16 @@ def train(
             package = Path(scratch) / "package"
             trained = _train(settings, base, found, recipe, bounds, package)
             _register(settings, registry, package, trained, base, [*data, *filter(None, [labels])], name)
+
+
+def _check_context(recipe: Recipe, *, own: bool) -> None:
+    """Raise ValueError when a model of this recipe, or what it is trained on, cannot have context."""
+    from training.estimators import NATIVE
+
+    if own:
+        raise ValueError("--context goes without --baseline, --last and --labels: these do not tell it")
+    if not recipe.kind.takes_nan:
+        raise ValueError(f"--context: name an --estimator that reads NaN: {', '.join(NATIVE)}")
 
 
 def parameters(given: list[str]) -> dict[str, Any]:
