@@ -171,8 +171,15 @@ _FOREST: Final = {"trees": _TREES, "depth": _DEPTH, "leaf": _LEAF, "features": _
 _KINDS: Final = (
     Kind(
         "stacked",
-        "forests, a logistic regression and a network, stacked by a logistic regression",
+        "a random forest and a logistic regression, stacked by a logistic regression",
         makes.stacked,
+        {"trees": _TREES, "depth": _DEPTH, "leaf": _LEAF, "features": _SHARE, "c": _REGULARISATION},
+        learns_from=makes.STACKED_ROWS,
+    ),
+    Kind(
+        "stacked-five",
+        "forests, a logistic regression and a network, stacked by a logistic regression",
+        makes.stacked_five,
         {"trees": _TREES, "depth": _DEPTH, "leaf": _LEAF, "features": _SHARE, "c": _REGULARISATION},
         learns_from=makes.STACKED_ROWS,
         converges=False,

@@ -15,7 +15,12 @@ from helpers.models import CLASSES, made_up_flows
 from training.estimators import DEFAULT, ESTIMATORS, Kind, binary, evenly, fit, kind_named, predict_proba
 
 QUICK = {
-    **{"stacked": {"trees": 5, "epochs": 20}, "random-forest": {"trees": 5}, "extra-trees": {"trees": 5}},
+    **{
+        "stacked": {"trees": 5},
+        "stacked-five": {"trees": 5, "epochs": 20},
+        "random-forest": {"trees": 5},
+        "extra-trees": {"trees": 5},
+    },
     **{"gradient-boosting": {"rounds": 5}, "catboost": {"iterations": 5}, "mlp": {"epochs": 20}},
     **{"isolation-forest": {"trees": 5}, "autoencoder": {"epochs": 20}},
 }
@@ -110,7 +115,7 @@ def test_a_regression_that_does_not_converge_is_an_error_unless_that_was_wanted(
 
 
 def test_unknown_names_are_told_with_the_known_ones() -> None:
-    with pytest.raises(ValueError, match="no estimator boost; there are stacked, random-forest"):
+    with pytest.raises(ValueError, match="no estimator boost; there are stacked, stacked-five"):
         kind_named("boost")
     with pytest.raises(ValueError, match="stacked has no parameter tres; its parameters are trees, depth"):
         kind_named("stacked").made(0, {"tres": 3})

@@ -112,7 +112,7 @@ def test_a_model_that_reads_context_is_trained_and_judges_captures(tmp_path: Pat
     ("arguments", "message"),
     [
         (("--baseline", "nothing.pcap"), "nothing.pcap"),
-        (("--estimator", "boost"), "no estimator boost; there are stacked, random-forest"),
+        (("--estimator", "boost"), "no estimator boost; there are stacked, stacked-five"),
         (("--param", "tres=3"), "stacked has no parameter tres; its parameters are trees, depth"),
         (("--param", "nothing.json"), "nothing.json: No such file"),
         (("--labels", "feedback"), "alerts.db: no"),
