@@ -110,6 +110,24 @@ class FlowMeter:
             out_features=np.zeros((OUTPUT_FLOWS, len(self._feature_names))),
         )
 
+    def note_starts(self, wanted: bool) -> None:
+        """Note the starts of flows that begin from now on, or none any more; those noted are forgotten."""
+        if bool(self._state.rules[Rule.STARTS]) == wanted:
+            return
+        counters = self._state.counters
+        counters[Counter.FIRST_UID] = counters[Counter.NEXT_UID]
+        for counter in (Counter.STARTS_NOTED, Counter.STARTS_AGED, Counter.STARTS_TAKEN):
+            counters[counter] = 0
+        counters[Counter.STARTS_DUE] = NEVER
+        self._starts = []
+        self._state = self._state._replace(starts=records(STARTS_AT_ONCE if wanted else 1, START))
+        self._state.rules[Rule.STARTS] = wanted
+
+    @property
+    def next_uid(self) -> int:
+        """The uid of the flow that begins next."""
+        return int(self._state.counters[Counter.NEXT_UID])
+
     def feed(self, block: NDArray[np.uint8], index: PacketIndex, count: int) -> Iterator[FlowTable]:
         """Meter the first `count` packets of an index over `block`; yield what ends, when full."""
         done = 0
@@ -126,12 +144,16 @@ class FlowMeter:
     def expire(self, now_us: int) -> Iterator[FlowTable]:
         """End the flows whose time has passed; no packet from before `now_us` may follow."""
         if now_us > self._state.counters[Counter.STARTS_DUE]:
-            age_now(self._state, now_us)
+            self.age_starts(now_us)
         more = True
         while more:
             more = expire_flows(now_us, self._state)
             if more:
                 yield self._drain()
+
+    def age_starts(self, now_us: int) -> None:
+        """Look at the flows that are old enough at a time; no packet from before it may follow."""
+        age_now(self._state, now_us)
 
     def flush(self) -> Iterator[FlowTable]:
         """End all open flows and yield everything that was not yet given out."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from os import PathLike
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 
@@ -25,6 +25,24 @@ from flows.table import FlowTable
 logger = logging.getLogger(__name__)
 
 HandOver = Callable[[FlowTable], int]
+
+
+class HostContext(Protocol):
+    """What flows pass between the meter and the receiver: one an interface, used by its thread alone."""
+
+    @property
+    def waiting(self) -> int:
+        """Flows that are held back; any thread may ask."""
+
+    def follow(self, meter: FlowMeter) -> Iterator[FlowTable]:
+        """Let the meter note starts while they are wanted; yield what is not held back any more."""
+
+    def add(self, table: FlowTable) -> Iterator[FlowTable]:
+        """Take a table in; yield those that are not held back, in the order they came."""
+
+    def rest(self) -> Iterator[FlowTable]:
+        """Yield what is still held back: nothing follows."""
+
 
 _POLL_MS: Final = 100
 _CLOCK_SLACK_US: Final = 300_000
@@ -48,11 +66,13 @@ class InterfaceCapture:
         rules: LiveRules,
         options: CaptureOptions,
         evidence: EvidenceStore | None,
+        context: HostContext | None,
     ) -> None:
         """Prepare the capture; `start` opens the interface."""
         self.interface = interface
         self.evidence = evidence
         self._hand_over = hand_over
+        self._context = context
         self._options = options
         self._meter = FlowMeter(
             live_rules=rules, max_flows=options.max_flows, sensor=sensor, interface=interface
@@ -98,6 +118,7 @@ class InterfaceCapture:
             silent_seconds=time.monotonic() - self._last_packet,
             restarts=self._restarts,
             flows_shed=self._flows_shed,
+            flows_waiting=self._context.waiting if self._context else 0,
             frames=FrameCounters(*map(int, self._frame_counts)),
             splits_merged=self._splits,
             offloads=self._offloads,
@@ -128,6 +149,9 @@ class InterfaceCapture:
                 self._restarts += 1
         self._running = False
         self._give(self._meter.flush())
+        if self._context:
+            self._pass_on(self._context.follow(self._meter))
+            self._pass_on(self._context.rest())
 
     def _explain(self, error: Exception) -> str:
         if isinstance(error, PermissionError):
@@ -175,6 +199,8 @@ class InterfaceCapture:
             now_us = self._take_block(ring)
         self._give(self._meter.expire(now_us - _CLOCK_SLACK_US))
         self._give(self._meter.drain())
+        if self._context:
+            self._pass_on(self._context.follow(self._meter))
 
     def _read_statistics(self, ring: PacketRing, dropped: int, frozen: int) -> None:
         ring.read_statistics()
@@ -191,6 +217,10 @@ class InterfaceCapture:
 
     def _give(self, tables: Iterator[FlowTable]) -> None:
         for table in tables:
+            self._pass_on(self._context.add(table) if self._context else (table,))
+
+    def _pass_on(self, tables: Iterable[FlowTable]) -> None:
+        for table in tables:
             self._flows_shed += self._hand_over(table)
 
 
@@ -205,6 +235,7 @@ class Sidecar:
         sensor: str,
         rules: LiveRules,
         options: CaptureOptions | None = None,
+        context: Callable[[], HostContext] | None = None,
     ) -> None:
         """Prepare the captures.
 
@@ -215,6 +246,7 @@ class Sidecar:
             sensor: name that the flows carry.
             rules: when flows end on a quiet wire.
             options: what is taken from the wire.
+            context: makes what an interface's flows pass before they are handed over; None: nothing.
         """
         options = options or CaptureOptions()
         share = options.evidence_bytes // max(1, len(interfaces))
@@ -226,6 +258,7 @@ class Sidecar:
                 rules=rules,
                 options=options,
                 evidence=EvidenceStore(share, snaplen=options.snaplen) if share else None,
+                context=context() if context else None,
             )
             for name in interfaces
         ]

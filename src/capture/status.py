@@ -75,6 +75,7 @@ class InterfaceStatus:
         silent_seconds: seconds since the last packet, or since the start when there was none.
         restarts: how often the capture thread was started again after a failure.
         flows_shed: flows handed over that the receiver had no room for.
+        flows_waiting: flows that ended and are not handed over yet, because their context is not known.
         frames: what the kernel handed over.
         splits_merged: merged frames can be split.
         offloads: which of gro, lro, tso and gso are on.
@@ -96,6 +97,7 @@ class InterfaceStatus:
     silent_seconds: float
     restarts: int
     flows_shed: int = 0
+    flows_waiting: int = 0
     frames: FrameCounters = FrameCounters()
     splits_merged: bool = False
     offloads: dict[str, bool] = field(default_factory=dict)

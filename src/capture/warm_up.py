@@ -49,6 +49,8 @@ def warm_up_live_capture() -> None:
         pass
     for _ in meter.expire(0):
         pass
+    meter.note_starts(True)
+    meter.age_starts(0)
     for _ in meter.flush():
         pass
 

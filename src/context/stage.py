@@ -31,15 +31,17 @@ class ContextStage:
     A table waits until all of its flows' starts are known. Not thread-safe.
     """
 
-    def __init__(self, *, starts: int = STARTS, kept: int = KEPT) -> None:
+    def __init__(self, *, starts: int = STARTS, kept: int = KEPT, since: int = 0) -> None:
         """Make a stage.
 
         Args:
             starts: so many starts the longest window holds.
             kept: so many contexts of flows that have not ended are kept; of more, the oldest are forgotten.
+            since: uid of the first flow whose start will be told; those before have no context, and none
+                waits for it.
         """
         self._state = make_state(starts)
-        self._contexts = _Contexts(kept)
+        self._contexts = _Contexts(kept, since)
         self._waiting: deque[FlowTable] = deque()
 
     @property
@@ -51,6 +53,11 @@ class ContextStage:
     def forgotten(self) -> int:
         """Contexts forgotten before their flows ended: these have NaN."""
         return self._contexts.forgotten
+
+    @property
+    def waiting(self) -> int:
+        """Flows whose tables wait."""
+        return sum(map(len, tuple(self._waiting)))
 
     def learn(self, starts: NDArray[np.void]) -> None:
         """Take in the starts that came since the last call: START rows, in the order of the uids."""
@@ -103,13 +110,13 @@ class ContextStage:
 class _Contexts:
     """Contexts by uid, until their flows end."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, since: int) -> None:
         self._most = most
         self._uids = np.zeros(min(most, FIRST_KEPT), np.uint64)
         self._values = np.zeros((len(self._uids), len(CONTEXT_NAMES)), np.float32)
         self._ended = np.zeros(len(self._uids), np.bool_)
         self._size = 0
-        self._newest = -1
+        self._newest = since - 1
         self.forgotten = 0
 
     def add(self, uids: NDArray[np.uint64], values: NDArray[np.float32]) -> None:

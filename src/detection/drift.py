@@ -151,7 +151,10 @@ class _Window:
         flows = int(self._flows.sum())
         if flows < ENOUGH_FLOWS:
             return DriftStatus(flows, {})
-        index = stability_index(self._bins.expected, self._counts.sum(axis=0) / flows)
+        counts = self._counts.sum(axis=0)
+        known = counts.sum(axis=1, keepdims=True)
+        actual = np.where(known, counts / np.maximum(known, 1), self._bins.expected)
+        index = stability_index(self._bins.expected, actual)
         return DriftStatus(flows, dict(zip(self.record.features, index.tolist(), strict=True)))
 
     def _find_columns(self, names: tuple[str, ...]) -> None:

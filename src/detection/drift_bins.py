@@ -55,10 +55,12 @@ def _feature_bins(levels: Floats, values: Floats) -> tuple[Floats, Floats]:
 
 @kernel
 def count_rows(rows: Floats, edges: Floats, weight: int, counts: NDArray[np.int64]) -> None:
-    """Add `weight` for each value of n x F finite rows to its bin in F x (E + 1) counts."""
+    """Add `weight` for each value of n x F rows to its bin in F x (E + 1) counts; NaN is in none."""
     for row in range(rows.shape[0]):
         for feature in range(rows.shape[1]):
             value = rows[row, feature]
+            if np.isnan(value):
+                continue
             low, high = 0, edges.shape[1]
             while low < high:
                 middle = (low + high) // 2

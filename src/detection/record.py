@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
+from context.features import CONTEXT_NAMES
 from flows.columns import DUPLICATED, canonical
 from flows.labels import BY_CODE
 from flows.schema import BY_NAME, schema_id
@@ -120,6 +121,11 @@ class ModelRecord(_Part):
     def benign_column(self) -> int:
         """The column of P(benign)."""
         return self.classes.index(0)
+
+    @cached_property
+    def context(self) -> frozenset[str]:
+        """The features that tell what hosts did before a flow: NaN where that is not known."""
+        return frozenset(CONTEXT_NAMES).intersection(self.features)
 
     @cached_property
     def benign_medians(self) -> tuple[float, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from copy import copy
 from functools import cached_property, lru_cache
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,7 @@ from flows.explanations import Explanation
 from flows.table import FlowTable
 from flows.verdicts import Verdicts
 
+_ABSENT: Final = -1
 logger = logging.getLogger(__name__)
 
 
@@ -86,8 +88,8 @@ class Scorer:
         return other
 
     def missing(self, names: tuple[str, ...]) -> tuple[str, ...]:
-        """Return the features the model reads that are not among `names`."""
-        return _columns(names, self.record.features)[1]
+        """Return the features the model reads that are not among `names`; context may be, see `score`."""
+        return _columns(names, self.record.features, self.record.context)[1]
 
     def probabilities(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return n x C class probabilities of n x F raw features in the record's order."""
@@ -97,7 +99,7 @@ class Scorer:
         """Return one verdict a flow, in the table's order.
 
         Insufficient flows are never attacks, and no probability is claimed for them: `p_attack` and
-        `p_label` are NaN.
+        `p_label` are NaN. Host context that the table does not tell is NaN to the model.
 
         Raises:
             KeyError: the table lacks features the model reads; all are named.
@@ -170,19 +172,27 @@ class Scorer:
 
     def _read(self, table: FlowTable) -> NDArray[np.float64]:
         """Return the features the model reads, n x F."""
-        columns, missing = _columns(table.feature_names, self.record.features)
+        columns, missing = _columns(table.feature_names, self.record.features, self.record.context)
         if missing:
             raise KeyError(", ".join(missing))
-        return table.features if columns is None else table.features[:, columns]
+        if columns is None:
+            return table.features
+        features = table.features[:, columns]
+        if self.record.context:
+            features[:, columns == _ABSENT] = np.nan
+        return features
 
 
 @lru_cache(maxsize=64)
 def _columns(
-    given: tuple[str, ...], wanted: tuple[str, ...]
+    given: tuple[str, ...], wanted: tuple[str, ...], optional: frozenset[str]
 ) -> tuple[NDArray[np.intp] | None, tuple[str, ...]]:
-    """Return where the wanted names are (None when they are just those) and which are missing."""
+    """Return where the wanted names are (None when they are just those) and which are missing.
+
+    Optional ones that are absent are at _ABSENT.
+    """
     where = {name: column for column, name in enumerate(given)}
-    missing = tuple(name for name in wanted if name not in where)
+    missing = tuple(name for name in wanted if name not in where and name not in optional)
     if missing or given == wanted:
         return None, missing
-    return np.array([where[name] for name in wanted], np.intp), ()
+    return np.array([where.get(name, _ABSENT) for name in wanted], np.intp), ()

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from flows.dialects import known_dialect
 from flows.identity import identity_columns
-from flows.records import NO_FEATURES, FeatureError, ParsedRecords, unknown_keys
+from flows.records import NO_FEATURES, FeatureError, ParsedRecords, unknown_keys, with_absent
 from flows.schema import COMMON_NAMES
 from flows.table import FlowTable
 from flows.titles import read_titles
@@ -19,7 +19,11 @@ from flows.units import to_schema_units, unit_warnings
 
 
 def table_from_arrow(
-    batch: pa.Table, *, dialect: str, required: Sequence[str] = COMMON_NAMES
+    batch: pa.Table,
+    *,
+    dialect: str,
+    required: Sequence[str] = COMMON_NAMES,
+    optional: frozenset[str] = frozenset(),
 ) -> ParsedRecords:
     """Make a table with exactly the `required` features of n flows, as `table_from_rows` does of rows.
 
@@ -32,7 +36,7 @@ def table_from_arrow(
     """
     known_dialect(dialect)
     required = tuple(required)
-    titles = read_titles(tuple(batch.column_names), required)
+    titles = read_titles(tuple(batch.column_names), required, optional)
     if not batch.num_rows or not titles.names:
         raise FeatureError(NO_FEATURES)
     present = [titles.where[name] for name in required if name in titles.where]
@@ -47,9 +51,10 @@ def table_from_arrow(
     if conflicting:
         pairs = "; ".join(f"{one!r} and {other!r}" for one, other in conflicting)
         raise FeatureError(f"Two values for one feature: {pairs}", conflicting=conflicting)
-    matrix = np.empty((batch.num_rows, len(required)))
+    found = np.empty((batch.num_rows, len(titles.features)))
     for column, at in enumerate(titles.features):
-        matrix[:, column] = _floats(batch.column(at))
+        found[:, column] = _floats(batch.column(at))
+    matrix = with_absent(found, titles, required)
     warnings = unknown_keys(titles.unknown)
     to_schema_units(matrix, required, dialect)
     metadata = {name: batch.column(at).to_pylist() for name, at in titles.metadata.items()}

@@ -85,9 +85,13 @@ def table_from_records(
 
 
 def table_from_rows(
-    parts: Sequence[Rows], *, dialect: str, required: Sequence[str] = COMMON_NAMES
+    parts: Sequence[Rows],
+    *,
+    dialect: str,
+    required: Sequence[str] = COMMON_NAMES,
+    optional: frozenset[str] = frozenset(),
 ) -> ParsedRecords:
-    """Make a table with exactly the `required` features of n flows.
+    """Make a table with exactly the `required` features of n flows; those of `optional` are NaN where absent.
 
     Numbers are JSON numbers, or the texts NaN, Infinity and -Infinity. Five-tuple columns become the
     flow's identity; flow id, timestamp and label are kept as extras; other unknown columns are ignored
@@ -107,8 +111,9 @@ def table_from_rows(
     features: list[NDArray[np.float64]] = []
     first = 0
     for part in parts:
-        titles.append(read_titles(part.titles, required))
-        features.append(_features(part, titles[-1], required, first if flows > 1 else None))
+        titles.append(read_titles(part.titles, required, optional))
+        found = _features(part, titles[-1], required, first if flows > 1 else None)
+        features.append(with_absent(found, titles[-1], required))
         first += len(part.values)
     matrix = features[0] if len(features) == 1 else np.concatenate(features)
     warnings = unknown_keys(dict.fromkeys(chain.from_iterable(each.unknown for each in titles)))
@@ -116,6 +121,15 @@ def table_from_rows(
     columns = identity_columns(_metadata(parts, titles), warnings)
     table = FlowTable.from_features(matrix, required, dialect, **columns)
     return ParsedRecords(table, (*warnings, *unit_warnings(table)))
+
+
+def with_absent(found: NDArray[np.float64], titles: Titles, required: tuple[str, ...]) -> NDArray[np.float64]:
+    """Return the required features of n rows, NaN where there is no column, of those that have one."""
+    if found.shape[1] == len(required):
+        return found
+    matrix = np.full((len(found), len(required)), np.nan)
+    matrix[:, [name in titles.where for name in required]] = found
+    return matrix
 
 
 def unknown_keys(unknown: Collection[str]) -> list[str]:
@@ -126,8 +140,8 @@ def unknown_keys(unknown: Collection[str]) -> list[str]:
 def _features(
     rows: Rows, titles: Titles, required: tuple[str, ...], first: int | None
 ) -> NDArray[np.float64]:
-    """Return the required features of n rows; `first` is the number of the first row in messages."""
-    if not titles.missing and titles.names:
+    """Return the required features of n rows that have columns; messages call the first row `first`."""
+    if not titles.missing and titles.features:
         picked = _picked(titles.features, rows.values)
         if _plain_numbers(picked, rows.null_is_nan) and not any(
             not same(row[one], row[other]) for one, other in titles.repeated for row in rows.values

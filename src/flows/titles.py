@@ -19,9 +19,10 @@ class Titles:
 
     Attributes:
         names: the titles as sent.
-        features: position of each required feature, in the order required; nothing when any is missing.
+        features: position of each required feature that has a column, in the order required; nothing when
+            any is missing.
         where: position of each known column, by canonical name.
-        missing: required features without a column.
+        missing: required features without a column, those that may be absent left out.
         repeated: pairs of positions of one feature's or metadata's columns.
         metadata: position of each metadata column, by canonical name.
         unknown: titles that no set has.
@@ -36,16 +37,19 @@ class Titles:
     unknown: tuple[str, ...]
 
 
-def read_titles(names: tuple[str, ...], required: tuple[str, ...]) -> Titles:
+def read_titles(
+    names: tuple[str, ...], required: tuple[str, ...], optional: frozenset[str] = frozenset()
+) -> Titles:
     """Say what each column is; `required` are the canonical names of the features to find.
 
-    A required name is found as it is spelled even if no set has such a feature.
+    A required name is found as it is spelled even if no set has such a feature. Those of `optional` may be
+    absent.
     """
     small = len(names) <= KEPT_COLUMNS and sum(map(len, names)) <= KEPT_CHARACTERS
-    return (_kept if small else _read)(names, required)
+    return (_kept if small else _read)(names, required, optional)
 
 
-def _read(names: tuple[str, ...], required: tuple[str, ...]) -> Titles:
+def _read(names: tuple[str, ...], required: tuple[str, ...], optional: frozenset[str]) -> Titles:
     where: dict[str, int] = {}
     repeated: list[tuple[int, int]] = []
     unknown: dict[str, None] = {}
@@ -58,10 +62,10 @@ def _read(names: tuple[str, ...], required: tuple[str, ...]) -> Titles:
             repeated.append((where[name], at))
         else:
             where[name] = at
-    missing = tuple(name for name in required if name not in where)
+    missing = tuple(name for name in required if name not in where and name not in optional)
     return Titles(
         names=names,
-        features=() if missing else tuple(where[name] for name in required),
+        features=() if missing else tuple(where[name] for name in required if name in where),
         where=where,
         missing=missing,
         repeated=tuple(repeated),

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from capture.files import read_capture
+from capture.files import CaptureFile
+from context.stage import ContextStage
 from detection.worker import ScoringWorker
+from flows.table import FlowTable
 from inference_server.container import in_container
 from inference_server.live_capture import live_rules
 from inference_server.settings import Settings
@@ -66,7 +69,7 @@ class Demo:
 
     def _replay(self) -> int:
         flows = 0
-        for table in read_capture(self._capture, live_rules=self._rules, sensor=SENSOR):
+        for table in self._tables():
             for start in range(0, len(table), PORTION):
                 while self._worker.counters().waiting and not self._stop.wait(0.01):
                     pass
@@ -75,3 +78,10 @@ class Demo:
                 portion = table.take(slice(start, start + PORTION))
                 flows += len(portion) - self._worker.hand_over(portion)
         return flows
+
+    def _tables(self) -> Iterator[FlowTable]:
+        scorer = self._worker.scorer
+        context = scorer is not None and bool(scorer.record.context)
+        capture = CaptureFile(self._capture, live_rules=self._rules, sensor=SENSOR, starts=context)
+        tables = capture.tables()
+        yield from ContextStage().complete(tables, capture.take_starts) if context else tables

@@ -16,12 +16,14 @@ from typing import Final
 import numpy as np
 
 from capture.warm_up import warm_up_files, warm_up_live_capture
+from context.stage import ContextStage
 from detection.drift import Drift
 from detection.package import load_package
 from detection.registry import STARTER
 from flows.dialects import IMPROVED
 from flows.jit import CACHE_DIRECTORY
 from flows.schema import IMPROVED_NAMES
+from flows.starts import START
 from flows.table import FlowTable
 
 MODULE: Final = "inference_server.kernels"
@@ -33,6 +35,7 @@ logger = logging.getLogger(__name__)
 def _capture() -> None:
     warm_up_live_capture()
     warm_up_files()
+    ContextStage(starts=1, kept=1).learn(np.zeros(1, START))
 
 
 def _detection() -> None:

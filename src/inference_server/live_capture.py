@@ -20,6 +20,7 @@ from flows.dialects import IMPROVED, PYTHON
 from flows.table import FlowTable
 from inference_server.bodies.capture_options import capture_options
 from inference_server.container import in_container
+from inference_server.live_context import LiveContext
 from inference_server.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -45,7 +46,20 @@ class CaptureStatus:
 class LiveCapture:
     """The sidecar on the wanted interfaces; without the permission, or an interface, none."""
 
-    def __init__(self, settings: Settings, hand_over: Callable[[FlowTable], int]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        hand_over: Callable[[FlowTable], int],
+        *,
+        reads_context: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """Prepare the capture.
+
+        Args:
+            settings: what to capture.
+            hand_over: as `Sidecar` takes it.
+            reads_context: whether a model that serves reads host context; asked all the time.
+        """
         self._enabled = settings.start_cicflowmeter
         self._error: str | None = None
         self._sidecar: Sidecar | ExtractorSidecar | None = None
@@ -59,7 +73,7 @@ class LiveCapture:
             self._error = "no default route to capture on: set CIC_INTERFACE"
         else:
             try:
-                self._sidecar = _sidecar(settings, interfaces, hand_over)
+                self._sidecar = _sidecar(settings, interfaces, hand_over, reads_context)
             except FileNotFoundError as error:
                 self._error = str(error)
 
@@ -91,7 +105,10 @@ def captured_dialect(settings: Settings) -> str:
 
 
 def _sidecar(
-    settings: Settings, interfaces: Sequence[str], hand_over: Callable[[FlowTable], int]
+    settings: Settings,
+    interfaces: Sequence[str],
+    hand_over: Callable[[FlowTable], int],
+    reads_context: Callable[[], bool],
 ) -> Sidecar | ExtractorSidecar:
     sensor, options = settings.sensor_id, capture_options(settings)
     if settings.capture_extractor == "cicflowmeter":
@@ -99,7 +116,14 @@ def _sidecar(
         return ExtractorSidecar(
             interfaces, hand_over, sensor=sensor, environment=environment, options=options
         )
-    return Sidecar(interfaces, hand_over, sensor=sensor, rules=live_rules(settings), options=options)
+    return Sidecar(
+        interfaces,
+        hand_over,
+        sensor=sensor,
+        rules=live_rules(settings),
+        options=options,
+        context=lambda: LiveContext(reads_context, flows=options.max_flows),
+    )
 
 
 def live_rules(settings: Settings) -> LiveRules:

@@ -151,12 +151,14 @@ class Predictor:
         scorer = self._worker.scorer
         if scorer is None:
             raise ModelNotAvailableError(f"{NOT_YET}: {self._model_error()}")
-        dialect, required = dialect or scorer.record.dialect, scorer.record.features
+        record = scorer.record
+        dialect = dialect or record.dialect
+        reads: dict[str, Any] = {"required": record.features, "optional": record.context}
         try:
             if columns is None:
-                parsed = table_from_rows(rows, dialect=dialect, required=required)
+                parsed = table_from_rows(rows, dialect=dialect, **reads)
             else:
-                parsed = table_from_arrow(columns, dialect=dialect, required=required)
+                parsed = table_from_arrow(columns, dialect=dialect, **reads)
         except FeatureError as error:
             raise UnprocessableError(
                 str(error),

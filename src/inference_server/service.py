@@ -93,7 +93,7 @@ class Service:
             settings.promotion_margins,
         )
         self.registry_calls = OffLoop("registry-calls", threads=1, at_once=8)
-        self.capture = LiveCapture(settings, self.worker.hand_over)
+        self.capture = LiveCapture(settings, self.worker.hand_over, reads_context=self._reads_context)
         self.demo = demo.Demo(settings, self.worker)
         self.kernels = Kernels()
         self.report = MinuteReport(self.status)
@@ -225,6 +225,10 @@ class Service:
 
     def _novel(self, table: FlowTable, verdicts: Verdicts) -> None:
         self.sink.alert(table, verdicts, demo.SENSOR if table.sensor == demo.SENSOR else SIDECAR)
+
+    def _reads_context(self) -> bool:
+        models = (self.worker.scorer, self.worker.challenger, self.novelty.judge.detector)
+        return any(model is not None and model.record.context for model in models)
 
     def _shadow(self, challenger: Scorer | None) -> None:
         self.worker.challenger = challenger

@@ -128,3 +128,23 @@ def test_without_being_asked_nothing_is_noted() -> None:
     meter = FlowMeter()
     assert len(all_starts(meter, connection())) == 0
     assert meter._state.counters[Counter.STARTS_NOTED] == 0
+
+
+def test_starts_are_noted_only_while_they_are_wanted() -> None:
+    meter = FlowMeter(live_rules=LiveRules())
+    feed(meter, [udp(0)])
+    assert len(meter.take_starts()) == 0
+    meter.note_starts(True)
+    first = meter.next_uid
+    # The flow that was open goes on and ends without a start.
+    feed(meter, [udp(1), *connection(2), udp(3, dst=("10.0.0.9", 53))])
+    list(meter.expire(START_US + 200 * SECOND))
+    assert meter.take_starts()["uid"].tolist() == [first, first + 1]
+    meter.note_starts(False)
+    feed(meter, connection(300 * SECOND))
+    list(meter.flush())
+    assert len(meter.take_starts()) == 0
+    meter.note_starts(True)
+    feed(meter, connection(400 * SECOND))
+    list(meter.flush())
+    assert meter.take_starts()["uid"].tolist() == [first + 3]

@@ -78,3 +78,16 @@ def test_contexts_of_flows_that_ended_take_no_room() -> None:
         [found] = stage.add(table(*range(first, first + FIRST_KEPT)))
         assert not np.isnan(found.select(CONTEXT_NAMES)).any()
     assert stage.forgotten == 0
+
+
+def test_flows_from_before_the_starts_are_told_wait_for_nothing() -> None:
+    stage = ContextStage(since=7)
+    [before] = stage.add(table(6))
+    assert np.isnan(before.select(CONTEXT_NAMES)).all()
+    assert list(stage.add(table(5, 7))) == []
+    assert stage.waiting == 2
+    stage.learn(rows_of(STARTS[:1], first_uid=7))
+    [found] = stage.ready()
+    assert stage.waiting == 0
+    assert np.isnan(found.select(CONTEXT_NAMES)[0]).all()
+    assert (found.select(CONTEXT_NAMES)[1] == EXPECTED[0]).all()

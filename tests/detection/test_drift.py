@@ -111,6 +111,19 @@ def test_one_shifted_feature_is_named(drift: Drift) -> None:
     assert _status(drift).share == 0.25
 
 
+def test_what_is_not_known_of_some_flows_shifts_nothing(clock: Clock) -> None:
+    record = RECORD.model_copy(
+        update={"preprocessing": RECORD.preprocessing.model_copy(update={"nan": None})}
+    )
+    drift = Drift(clock=clock)
+    drift.watch(record)
+    values = _normal(5_000, seed=1)
+    values[::2, 1], values[:, 2] = np.nan, np.nan
+    _add(drift, values)
+    assert max(_status(drift).psi.values()) < 0.05
+    assert _status(drift).psi[NAMES[2]] == 0
+
+
 @settings(max_examples=20)
 @given(st.integers(0, 2**31), st.integers(1, 40))
 def test_order_and_batches_do_not_matter(seed: int, parts: int) -> None:

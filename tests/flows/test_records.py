@@ -3,10 +3,12 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flows.arrow_columns import table_from_arrow
 from flows.dialects import PYTHON
 from flows.records import NO_FEATURES, FeatureError, Rows, table_from_records, table_from_rows
 from flows.schema import BY_NAME, COMMON, COMMON_NAMES, IMPROVED_NAMES
@@ -255,6 +257,27 @@ def test_one_feature_among_others():
     rows = Rows(("a", "idle_min"), [["x", 1], ["y", 2]])
     table = table_from_rows([rows], dialect="improved", required=("idle_min",)).table
     assert table.features.tolist() == [[1.0], [2.0]]
+
+
+def test_features_that_may_be_absent_are_nan_where_they_are():
+    required, optional = ("flow_duration", "seen_2s", "seen_10s"), frozenset(("seen_2s", "seen_10s"))
+    parts = [
+        Rows(("flow_duration",), [(1.0,), (2.0,)]),
+        Rows(("seen_10s", "flow_duration"), [(7.0, 3.0), ("NaN", 4.0)]),
+        Rows(required, [(5.0, 6.0, 7.0)]),
+    ]
+    found = table_from_rows(parts, dialect="improved", required=required, optional=optional).table
+    assert found.feature_names == required
+    nan = math.nan
+    expected = [[1, nan, nan], [2, nan, nan], [3, nan, 7], [4, nan, nan], [5, 6, 7]]
+    np.testing.assert_array_equal(found.features, expected)
+    columns = pa.table({"flow_duration": [1.0, 2.0], "seen_10s": [3.0, None]})
+    same = table_from_arrow(columns, dialect="improved", required=required, optional=optional).table
+    np.testing.assert_array_equal(same.features, [[1, nan, 3], [2, nan, nan]])
+    for sent in (Rows(("seen_2s",), [(1.0,)]), Rows(("other",), [(1.0,)])):
+        with pytest.raises(FeatureError) as caught:
+            table_from_rows([sent], dialect="improved", required=required, optional=optional)
+        assert caught.value.missing == ("flow_duration",)
 
 
 def test_an_unknown_dialect_is_refused():

@@ -3,11 +3,15 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from context.features import CONTEXT_NAMES
+from detection.package import load_package
 from detection.worker import ScoringWorker
 from flows.table import FlowTable
 from flows.verdicts import Verdicts
+from helpers.context_models import make_context_package
 from helpers.models import make_scorer
 from helpers.server import wait_until
 from inference_server.container import CONTAINER_VARIABLE
@@ -47,6 +51,17 @@ def test_first_start_replays_the_capture_once(tmp_path: Path) -> None:
     assert sum(map(len, scored)) > 0
     assert {table.sensor for table in scored} == {SENSOR}
     assert not _demo(tmp_path, worker).due()
+
+
+def test_flows_of_the_capture_have_their_context_when_the_model_reads_it(tmp_path: Path) -> None:
+    scored: list[FlowTable] = []
+    worker = _worker(scored)
+    worker.scorer = load_package(make_context_package(tmp_path))
+    _demo(tmp_path, worker).start()
+    wait_until((tmp_path / MARKER).exists)
+    worker.stop(30)
+    assert not any(np.isnan(table.select(CONTEXT_NAMES)).any() for table in scored)
+    assert sum(map(len, scored)) > 0
 
 
 def test_nothing_is_shed_however_small_the_queue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from context.features import CONTEXT_NAMES
 from detection.package import load_package
 from detection.preprocess import clean
+from flows.schema import COMMON_NAMES
 from flows.table import FlowTable
-from helpers.labelled import labelled_flows
+from helpers.context_models import flows_with_context, make_context_package
 from training.dataset import LabelledFlows
 from training.estimators import ESTIMATORS, NATIVE, predict_proba
 from training.recipe import PREPROCESSING, Recipe, fitted, preprocessing
@@ -29,12 +28,7 @@ SMALL = {
 
 @pytest.fixture(scope="module")
 def flows() -> LabelledFlows:
-    """Made-up flows of which every third has no context."""
-    plain = labelled_flows(300)
-    random = np.random.default_rng(1)
-    context = random.random((300, len(CONTEXT_NAMES))) * 2 - 1 + plain.codes[:, None] % 2
-    context[::3] = np.nan
-    return replace(plain, features=np.hstack([plain.features, context]), names=(*plain.names, *CONTEXT_NAMES))
+    return flows_with_context()
 
 
 def test_every_kind_that_reads_nan_is_tried() -> None:
@@ -53,7 +47,24 @@ def test_the_package_answers_as_what_was_fitted(name: str, flows: LabelledFlows,
     np.testing.assert_allclose(scorer.probabilities(flows.features), expected, atol=1e-12)
     verdicts = scorer.score(FlowTable.from_features(flows.features, flows.names, flows.dialect))
     assert np.isfinite(verdicts.p_attack[~verdicts.insufficient]).all()
-    assert scorer.missing(flows.names[:-1]) == (CONTEXT_NAMES[-1],)
+    assert scorer.missing(flows.names[:-1]) == ()
+    assert scorer.missing(flows.names[1:]) == (COMMON_NAMES[0],)
+    assert scorer.record.context == set(flows.names[len(COMMON_NAMES) :])
+
+
+def test_context_that_flows_do_not_tell_is_nan_to_the_model(flows: LabelledFlows, tmp_path: Path) -> None:
+    scorer = load_package(make_context_package(tmp_path))
+    unknown = flows.features.copy()
+    unknown[:, len(COMMON_NAMES) :] = np.nan
+    expected = scorer.score(FlowTable.from_features(unknown, flows.names, flows.dialect))
+    bare = FlowTable.from_features(unknown[:, : len(COMMON_NAMES)], COMMON_NAMES, flows.dialect)
+    found = scorer.score(bare)
+    np.testing.assert_array_equal(found.p_attack, expected.p_attack)
+    explained = [(why, p) for why, p in zip(scorer.explain(bare), found.p_attack, strict=True) if why]
+    assert len(explained) == (~found.insufficient).sum() > 0
+    for why, p_attack in explained:
+        total = why.base + why.rest + sum(each.contribution for each in why.contributions)
+        assert total == pytest.approx(p_attack)
 
 
 @pytest.mark.parametrize("name", ["stacked", "linear-svm"])

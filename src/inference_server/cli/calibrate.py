@@ -19,7 +19,7 @@ from detection.calibration import Coverage, Flagged, ScoredTraffic
 from detection.scorer import Scorer
 from flows.table import UNKNOWN_TIME, FlowTable
 from inference_server.champion import champion_for_commands
-from inference_server.cli.inputs import LAST_HELP, Inputs, check_features, chosen_inputs, reads_context
+from inference_server.cli.inputs import LAST_HELP, Inputs, check_features, chosen_inputs
 from inference_server.cli.reading import ReadingBar, errors, one_line_errors
 from inference_server.live_capture import captured_dialect
 from inference_server.operating_threshold import threshold_in_force
@@ -82,7 +82,7 @@ def _reset(settings: Settings, *others: object) -> None:
 def _scored(bar: ReadingBar, inputs: Inputs, scorer: Scorer, dialects: set[str]) -> ScoredTraffic:
     coverage, scores = Coverage(), [np.empty(0)]
     counts: Counter[str] = Counter()
-    for path, table in inputs.tables(bar, context=reads_context(scorer)):
+    for path, table in inputs.tables(bar, context=bool(scorer.record.context)):
         if table.dialect not in dialects:
             counts[table.dialect] += len(table)
             continue

@@ -20,7 +20,7 @@ from flows.table import UNKNOWN_TIME, FlowTable
 from flows.verdicts import Verdicts
 from inference_server.champion import champion_for_commands
 from inference_server.cli.evaluate_all import Request, evaluate_all
-from inference_server.cli.inputs import LAST_HELP, check_features, chosen_inputs, reads_context
+from inference_server.cli.inputs import LAST_HELP, check_features, chosen_inputs
 from inference_server.cli.reading import ReadingBar, one_line_errors, output_format, whole_file
 from inference_server.cli.registry import registered_scorer
 from inference_server.settings import load_settings
@@ -158,7 +158,7 @@ def _evaluate_model(
     scorer = registered_scorer(model) if model else champion_for_commands(settings)
     confusion, unlabelled, warned = Confusion(), Unlabelled(), set[Path]()
     with ReadingBar(chosen.paths) as bar:
-        for path, table in chosen.tables(bar, context=reads_context(scorer)):
+        for path, table in chosen.tables(bar, context=bool(scorer.record.context)):
             check_features(path, table, scorer)
             if table.dialect != scorer.record.dialect and path not in warned:
                 warned.add(path)

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from context.features import CONTEXT_NAMES
 from context.notes import with_context
 from detection.scorer import Scorer
 from flows.archive import archived_hours, read_archive
@@ -63,11 +62,6 @@ class Inputs:
             yield from bar.capture(path, context=context)
             return
         bar.finish(path)
-
-
-def reads_context(scorer: Scorer) -> bool:
-    """Whether a model reads what hosts did before a flow."""
-    return not set(CONTEXT_NAMES).isdisjoint(scorer.record.features)
 
 
 def check_features(path: Path, table: FlowTable, scorer: Scorer) -> None:

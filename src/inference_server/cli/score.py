@@ -17,7 +17,7 @@ from detection.scorer import Scorer
 from flows.table import FlowTable
 from flows.verdicts import Verdicts
 from inference_server.champion import champion_for_commands
-from inference_server.cli.inputs import LAST_HELP, Inputs, check_features, chosen_inputs, reads_context
+from inference_server.cli.inputs import LAST_HELP, Inputs, check_features, chosen_inputs
 from inference_server.cli.reading import ReadingBar, ahead, one_line_errors, output_format, whole_file
 from inference_server.cli.verdict_files import open_verdict_file
 from inference_server.settings import load_settings
@@ -68,7 +68,7 @@ def score(
 
 def _tables(bar: ReadingBar, inputs: Inputs, scorer: Scorer) -> Iterator[FlowTable]:
     """Yield the flows of all inputs in small tables whose interface is the input's path."""
-    for path, table in inputs.tables(bar, context=reads_context(scorer)):
+    for path, table in inputs.tables(bar, context=bool(scorer.record.context)):
         check_features(path, table, scorer)
         for start in range(0, len(table), ROWS_AT_ONCE):
             yield replace(table.take(slice(start, start + ROWS_AT_ONCE)), interface=str(path))

@@ -188,8 +188,8 @@ def _flow_schema() -> dict[str, Any]:
         "type": "object",
         "title": "flow",
         "description": "one flow: all features the model reads, in any data set's spelling (shown is the "
-        "canonical one); the five-tuple, timestamp, flow id and label are kept in the log, other keys are "
-        "ignored and warned of",
+        "canonical one), of which host context is NaN where it is left out; the five-tuple, timestamp, flow "
+        "id and label are kept in the log, other keys are ignored and warned of",
         "properties": {
             feature.name: {"type": "number", "description": f"{feature.unit}: {feature.formula}"}
             for feature in COMMON

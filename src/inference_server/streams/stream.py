@@ -24,6 +24,7 @@ from detection.scorer import ModelUnavailableError, Scorer
 from detection.worker import ScoringWorker
 from flows.table import FlowTable
 from flows.verdicts import Verdicts
+from inference_server.live_context import LiveContext
 from inference_server.streams.pipes import AbandonedError, Inlet, Outlet
 from inference_server.verdict_lines import verdict_lines
 from inference_server.web.errors import UnprocessableError
@@ -77,6 +78,7 @@ class CaptureStream:
         self._worker = worker
         self._on_end = on_end
         self._meter = FlowMeter(dialect, live_rules=rules, max_flows=MAX_FLOWS, sensor=sensor, interface=NAME)
+        self._context = LiveContext(self._reads_context, flows=MAX_FLOWS)
         self._by_class: Counter[str] = Counter()
         self._model: dict[str, Any] = {}
         self._newest: tuple[int, float] | None = None
@@ -127,12 +129,15 @@ class CaptureStream:
         """Read to the end; return why it was no proper one."""
         reader = BlockReader(self.inlet, NAME)
         self._say_begun(None)
+        self._judge_all(self._context.follow(self._meter))
         for block, index, count in reader:
             last = int(index.ts[count - 1])
             self._newest = last, time.monotonic()
-            self._judge_all(self._meter.feed(block, index, count))
+            self._take(self._meter.feed(block, index, count))
             self._end_flows(last - CLOCK_SLACK_US)
-        self._judge_all(self._meter.flush())
+        self._take(self._meter.flush())
+        self._judge_all(self._context.follow(self._meter))
+        self._judge_all(self._context.rest())
         return reader.problem
 
     def _quiet(self) -> None:
@@ -145,9 +150,14 @@ class CaptureStream:
             self._end_flows(at_us + int(silent * MICROSECONDS) - CLOCK_SLACK_US)
 
     def _end_flows(self, now_us: int) -> None:
-        self._judge_all(self._meter.expire(now_us))
-        self._judge_all(self._meter.drain())
+        self._take(self._meter.expire(now_us))
+        self._take(self._meter.drain())
+        self._judge_all(self._context.follow(self._meter))
         self.packets = self._meter.counters().packets
+
+    def _take(self, tables: Iterable[FlowTable]) -> None:
+        for table in tables:
+            self._judge_all(self._context.add(table))
 
     def _judge_all(self, tables: Iterable[FlowTable]) -> None:
         for table in tables:
@@ -172,6 +182,10 @@ class CaptureStream:
                 return self._worker.submit(table).result(ANSWER_SECONDS)
             except queue.Full:
                 time.sleep(FULL_SECONDS)
+
+    def _reads_context(self) -> bool:
+        scorer = self._worker.scorer
+        return scorer is not None and bool(scorer.record.context)
 
     def _summary(self, problem: str | None) -> dict[str, Any]:
         counters = self._meter.counters()

@@ -10,6 +10,11 @@ GAUGES: Final[dict[str, tuple[str, str, tuple[str, ...]]]] = {
         "Near CAPTURE_MAX_FLOWS: raise that, or look for a scan.",
         ("interface",),
     ),
+    "flows_waiting_for_context": (
+        "Flows that ended and wait until their host context is known, at most until they are 2 s old.",
+        "0 unless a model reads context.",
+        ("interface",),
+    ),
     "flow_table_bytes": (
         "Memory for open flows; what none has used yet is not resident.",
         "Changes with CAPTURE_MAX_FLOWS only.",

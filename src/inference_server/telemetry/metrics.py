@@ -217,6 +217,7 @@ def _capture_samples(status: InterfaceStatus) -> Iterable[Sample]:
         yield "flows_emitted", (*interface, reason), flows
     yield "flows_emitted_early", interface, counters.emitted_early
     yield "flows_live", interface, counters.flows_live
+    yield "flows_waiting_for_context", interface, status.flows_waiting
     yield "flow_table_bytes", interface, status.table_bytes
     yield "ring_bytes", interface, status.ring_bytes
     if status.evidence:

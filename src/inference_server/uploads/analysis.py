@@ -22,6 +22,7 @@ from pydantic import BaseModel
 
 from capture.dialects import RULES
 from capture.files import CaptureFile
+from context.stage import ContextStage
 from detection.model_cache import ModelCache
 from detection.refusal import refusal
 from detection.scorer import Scorer
@@ -125,6 +126,7 @@ class Analysis:
             name=job.name,
             max_flows=MAX_FLOWS,
             max_ratio=job.max_ratio,
+            starts=bool(scorer.record.context),
         )
         self._flows = 0
         self._explained = 0
@@ -152,7 +154,10 @@ class Analysis:
         self._look_at_the_end()
 
     def _tables(self) -> Iterator[FlowTable]:
-        for table in self._capture.tables(self._have_read):
+        tables = self._capture.tables(self._have_read)
+        if self._scorer.record.context:
+            tables = ContextStage(kept=MAX_FLOWS).complete(tables, self._capture.take_starts)
+        for table in tables:
             for start in range(0, len(table), ROWS_AT_ONCE):
                 yield table.take(slice(start, start + ROWS_AT_ONCE))
 

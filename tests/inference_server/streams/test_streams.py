@@ -8,8 +8,11 @@ from typing import Any
 
 import pytest
 
+from detection.package import load_package
 from detection.scorer import Scorer
 from detection.worker import ScoringWorker
+from flows.table import FlowTable, concat_tables
+from helpers.context_models import make_context_package
 from helpers.models import make_record, make_scorer
 from helpers.packets import connection, pcap, tcp
 from helpers.server import wait_until
@@ -75,6 +78,28 @@ def test_a_model_that_cannot_go_on_with_a_stream_ends_it(worker: ScoringWorker, 
         await asyncio.to_thread(wait_until, lambda: streams.status().active == 0)
 
     asyncio.run(run())
+
+
+def test_flows_of_a_stream_have_their_context(
+    worker: ScoringWorker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker.scorer = load_package(make_context_package(tmp_path))
+    scored: list[FlowTable] = []
+    submit = worker.submit
+    monkeypatch.setattr(worker, "submit", lambda table: (scored.append(table), submit(table))[1])
+    packets = [*connection(), *connection(1_000_000, port=40001), tcp(90_000_000, "S")]
+
+    async def run() -> None:
+        stream = opened(worker, tmp_path).open()
+        await stream.inlet.put(pcap(packets))
+        stream.inlet.finish()
+        *verdicts, last = await lines(stream)
+        assert last["summary"]["error"] is None
+        assert len(verdicts) == last["summary"]["flows"] == 3
+
+    asyncio.run(run())
+    found = concat_tables(scored)
+    assert found.column("pair_flows_60s").tolist() == [1, 2, 1]
 
 
 @pytest.mark.parametrize("sent", [b"", HEADER + pcap(connection())[24:]])
