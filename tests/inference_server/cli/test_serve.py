@@ -76,6 +76,7 @@ def test_the_first_start_shows_attacks(tmp_path: Path) -> None:
         wait_until(service.ready)
         positives = tmp_path / "logs" / "positive_predictions.log"
         wait_until(lambda: positives.exists() and positives.read_text().count("\n") > 100)
+        service.stop()
     lines = [json.loads(line) for line in positives.read_text().splitlines()]
     assert {line["sensor"] for line in lines} == {"demo"}
     assert {"Portscan", "DoS Hulk", "SSH-Patator"} <= {line["label"] for line in lines}
