@@ -104,7 +104,7 @@ class Sink:
         with self._changed:
             room = self._max_flows - self._queued
             if room < len(batch.table):
-                self._dropped += len(batch.table) - room
+                self._dropped += len(batch.table) - room if batch.logged else 0
                 self._unalerted += int(batch.verdicts.is_attack[room:].sum())
                 rows = slice(room)
                 batch = replace(batch, table=batch.table.take(rows), verdicts=batch.verdicts.take(rows))

@@ -129,6 +129,12 @@ def test_second_opinions_are_alerts_and_nothing_else(tmp_path: Path) -> None:
     assert sink.status().queued == 0
 
 
+def test_second_opinions_there_is_no_room_for_are_unalerted_and_no_lost_lines(tmp_path: Path) -> None:
+    sink = Sink(PredictionLog(tmp_path), _stream(tmp_path), max_flows=1)
+    sink.alert(table := flow_table(3), verdicts_for(table, [37] * 3), "sidecar")
+    assert (sink.status().unalerted, sink.status().dropped) == (2, 0)
+
+
 def test_alerts_are_closed_while_no_flow_comes(tmp_path: Path) -> None:
     sink = Sink(PredictionLog(tmp_path), _stream(tmp_path, window=0.2))
     sink.start()

@@ -18,7 +18,7 @@ from alerting.book.summaries import SUMMARY, summaries
 from alerting.book.tables import ALERTS, COUNTERS, DESTINATIONS, DETAILS, LAST_SEQ
 from alerting.database.file import open_engine
 from flows.addresses import UNKNOWN, address_text
-from flows.labels import BY_CODE
+from flows.labels import BY_CODE, NOVELTY
 from flows.times import rfc3339
 
 Ends = Literal["sources", "targets"]
@@ -134,10 +134,16 @@ class BookReader:
             return labelled_flows(connection.execute(LABELLED), dialect)
 
     def judged(self) -> dict[str, dict[str, int]]:
-        """Return how many judged alerts there are, by their class and by the class somebody gave."""
+        """Return how many judged alerts there are, by their class and by the class somebody gave.
+
+        Novelty is no class of the model, and says nothing of it.
+        """
         pair = (ALERTS.c.code, ALERTS.c.verdict_code)
         wanted = (
-            select(*pair, func.count()).where(ALERTS.c.verdict.is_not(None)).group_by(*pair).order_by(*pair)
+            select(*pair, func.count())
+            .where(ALERTS.c.verdict.is_not(None), ALERTS.c.code != NOVELTY)
+            .group_by(*pair)
+            .order_by(*pair)
         )
         found: dict[str, dict[str, int]] = {}
         with self._engine.begin() as connection:
@@ -149,12 +155,13 @@ class BookReader:
         """Return the sources of alerts of at least a severity since a time, with the time of the latest.
 
         Those that somebody called false positives do not count, nor do alerts of other origins (sidecar, api
-        and so on).
+        and so on), nor novelty: what is merely new is for people to look at, not for a firewall to stop.
         """
         wanted = (
             select(ALERTS.c.src_addr, func.max(ALERTS.c.changed_us).label("last"))
             .where(
                 ALERTS.c.severity <= severity,
+                ALERTS.c.code != NOVELTY,
                 ALERTS.c.changed_us >= since_us,
                 ALERTS.c.source.in_(origins),
                 ALERTS.c.src_addr != UNKNOWN,

@@ -119,6 +119,16 @@ def test_novelty_that_was_right_is_an_attack_of_no_known_kind(tmp_path: Path) ->
         assert right["feedback"]["label"] == "Attack"
 
 
+def test_novelty_blocks_nobody_and_says_nothing_of_the_model(tmp_path: Path) -> None:
+    with open_book(tmp_path / "alerts.db") as book:
+        book.take(taken(AlertPolicy(), *attacks(["198.51.100.1", "198.51.100.2"], [37, 17])))
+        alerts = all_alerts(written(book))
+        assert [str(each) for each in book.blocklist(3, HOUR, ["sidecar"])] == ["198.51.100.2/32"]
+        for alert in alerts:
+            book.label(alert["id"], "true_positive", None, None, None)
+        wait_until(lambda: book.judged() == {"Portscan": {"Portscan": 1}})
+
+
 def test_nothing_can_be_said_of_an_alert_that_is_not_there(tmp_path: Path) -> None:
     with open_book(tmp_path / "alerts.db") as book:
         wait_until(lambda: (tmp_path / "alerts.db").exists())
