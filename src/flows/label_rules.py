@@ -29,11 +29,12 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import numpy as np
 import yaml
 from numpy.typing import NDArray
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from flows.addresses import Network, address_range, parse_network
 from flows.labels import ATTEMPTED_SUFFIX, find_label
 from flows.table import UNKNOWN_TIME, FlowTable
+from flows.yaml_files import read_yaml
 
 PROTOCOLS: Final = {"icmp": 1, "tcp": 6, "udp": 17, "icmpv6": 58, "sctp": 132}
 
@@ -183,14 +184,7 @@ def read_label_rules(path: Path) -> LabelRules:
         OSError: the file cannot be read.
         ValueError: it holds no rules; the message names it, the rule and what is wrong.
     """
-    try:
-        return LabelRules.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise ValueError(f"{path}: {place + ': ' if place else ''}{first['msg']}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path}: not YAML: {str(error).splitlines()[0]}") from None
+    return read_yaml(path, LabelRules)
 
 
 def write_label_rules(rules: LabelRules, path: Path) -> None:

@@ -10,9 +10,9 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Final
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from flows.yaml_files import read_yaml
 from lab.output import Files, write_flows
 from lab.run import run_scenario
 from lab.scenario import Name, find_scenario
@@ -117,14 +117,7 @@ def read_campaign(path: Path) -> Campaign:
         OSError: the file cannot be read.
         ValueError: it is none; the message names the file and the field.
     """
-    try:
-        return Campaign.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise ValueError(f"{path}: {place + ': ' if place else ''}{first['msg']}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path}: not YAML: {str(error).splitlines()[0]}") from None
+    return read_yaml(path, Campaign)
 
 
 def find_campaign(name: str) -> Campaign:

@@ -6,11 +6,11 @@ import random
 from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any, Final, Self
+from typing import Annotated, Final, Self
 
-import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from flows.yaml_files import read_yaml
 from lab.activities.catalogue import KINDS
 from lab.draws import Draw, corners, drawn
 from lab.services.catalogue import SERVICES
@@ -209,15 +209,7 @@ def read_scenario(path: Path) -> Scenario:
         OSError: the file cannot be read.
         ValueError: it is none; the message names the file and the field.
     """
-    try:
-        found: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
-        return Scenario.model_validate(found)
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise ValueError(f"{path}: {place + ': ' if place else ''}{first['msg']}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path}: not YAML: {str(error).splitlines()[0]}") from None
+    return read_yaml(path, Scenario)
 
 
 def own_scenarios() -> dict[str, Path]:
