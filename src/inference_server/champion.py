@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 from detection.model_cache import ModelCache
 from detection.model_uri import parse_model_uri
@@ -60,9 +61,29 @@ def configured_watcher(
     on_challenger: Callable[[Scorer | None], None],
 ) -> ModelWatcher:
     """Return who follows the model of the settings in their registry; not running yet."""
-    wanted = parse_model_uri(settings.mlflow_model_name)
+    return _watcher(
+        settings, registry, settings.mlflow_model_name, settings.state_dir, on_champion, on_challenger
+    )
+
+
+def second_watcher(
+    settings: Settings, registry: Registry, name: str, folder: str, on_model: Callable[[Scorer], None]
+) -> ModelWatcher:
+    """Return who follows a model beside the champion, cached in a folder of its own below STATE_DIR."""
+    return _watcher(settings, registry, name, settings.state_dir / folder, on_model, lambda _: None)
+
+
+def _watcher(
+    settings: Settings,
+    registry: Registry,
+    name: str,
+    cache_in: Path,
+    on_champion: Callable[[Scorer], None],
+    on_challenger: Callable[[Scorer | None], None],
+) -> ModelWatcher:
+    wanted = parse_model_uri(name)
     cache = ModelCache(
-        settings.state_dir,
+        cache_in,
         registry=registry.name,
         model_uri=str(wanted),
         allow_pickle=settings.allow_pickle_models,
@@ -73,27 +94,6 @@ def configured_watcher(
         cache,
         on_champion=on_champion,
         on_challenger=on_challenger,
-        poll_seconds=settings.model_poll_seconds,
-    )
-
-
-def second_watcher(
-    settings: Settings, registry: Registry, name: str, folder: str, on_model: Callable[[Scorer], None]
-) -> ModelWatcher:
-    """Return who follows a model beside the champion, cached in a folder of its own below STATE_DIR."""
-    wanted = parse_model_uri(name)
-    cache = ModelCache(
-        settings.state_dir / folder,
-        registry=registry.name,
-        model_uri=str(wanted),
-        allow_pickle=settings.allow_pickle_models,
-    )
-    return ModelWatcher(
-        registry,
-        wanted,
-        cache,
-        on_champion=on_model,
-        on_challenger=lambda _: None,
         poll_seconds=settings.model_poll_seconds,
     )
 
