@@ -62,8 +62,8 @@ Context = Annotated[
     bool,
     typer.Option(
         "--context/--no-context",
-        help="what hosts did before a flow is read too, where the data tell it; such a model judges "
-        "captures, not yet what is captured live",
+        help="what hosts did before a flow is read too, where the data tell it; live capture measures it "
+        "while such a model serves",
     ),
 ]
 
