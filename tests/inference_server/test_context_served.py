@@ -130,7 +130,6 @@ def told(*paths: Path) -> dict[tuple[Any, ...], dict[str, Any]]:
     return found
 
 
-@pytest.mark.slow
 @pytest.mark.needs_netns
 def test_a_wire_gives_the_context_and_verdicts_of_its_recording_once_the_champion_reads_context(
     namespace: Namespace, registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
