@@ -49,6 +49,7 @@ WARM_UP_SECONDS = 3
 SETTLE_SECONDS = 2
 QUIET_SECONDS = 20
 IDLE_SHARE = 0.3
+SETTLED_SECONDS = 120
 PAGES = ("/dashboard/", "/dashboard/", "/dashboard/sensor", "/dashboard/model", "/dashboard/captures")
 SOCKET = "dashboard/_nicegui_ws/socket.io"
 ACKNOWLEDGED = 50
@@ -281,8 +282,10 @@ def processor_share(server: Server, watching: Watching) -> float:
         return (processor_seconds(server) - before) / (time.monotonic() - began)
 
     # What a flood left to write is written first.
+    settling = time.monotonic() + SETTLED_SECONDS
     while share(SETTLE_SECONDS) > IDLE_SHARE:
-        pass
+        if time.monotonic() > settling:
+            sys.exit(f"the service was still busy {SETTLED_SECONDS} s after the load")
     alone = share(QUIET_SECONDS)
     with watching(server):
         return share(QUIET_SECONDS) - alone
