@@ -19,7 +19,7 @@ KINDS := csv csv.gz csv.xz parquet h5
 DATA  ?= $(firstword $(foreach set,$(SETS),$(if $(wildcard $(KINDS:%=data/$(set)/*.%)),data/$(set))))
 
 # A test that hangs is ended and told with what each thread was doing; where it hangs in native code, its process is.
-NO_HANGING := --timeout 600 -o faulthandler_timeout=900 -o faulthandler_exit_on_timeout=true --max-worker-restart 1
+NO_HANGING := --timeout 600 -o faulthandler_timeout=660 -o faulthandler_exit_on_timeout=true --max-worker-restart 1
 # Each worker has one core.
 test: export OMP_NUM_THREADS ?= 1
 

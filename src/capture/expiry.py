@@ -129,7 +129,10 @@ def longest_silent(state: MeterState) -> Number:
     now, span = counters[_WHEEL_TIME], WHEEL_SLOTS - 1
     ahead = max(counters[_HAND] - now, 0)
     chosen = -1
-    for step in range(span):
+    # Where the search began late, a row may have moved from a slot it came to last into one it came to first.
+    for step in range(2 * span):
+        if step == span and chosen >= 0:
+            break
         position = now + (ahead + step) % span
         row = state.wheel[position & (WHEEL_SLOTS - 1)]
         while row >= 0:

@@ -163,6 +163,13 @@ def test_a_full_table_gives_up_a_closed_connection_before_a_silent_flow() -> Non
     assert (reasons(flows), packets_of(flows)) == ([EndReason.FIN], [10])
 
 
+def test_a_full_table_finds_a_closed_connection_whose_deadline_moved_on() -> None:
+    meter = FlowMeter(live_rules=LIVE, max_flows=1)
+    dns = udp(67 * S)
+    flows = concat_tables(feed(meter, [dns, tcp(67 * S + 1, "R"), tcp(73 * S, "A"), udp(200 * S)]))
+    assert reasons(flows) == [EndReason.EVICTED, EndReason.RST]
+
+
 @given(st.lists(st.tuples(st.integers(0, 11), st.integers(0, 4 * S)), max_size=60), st.integers(1, 6))
 @settings(max_examples=150, deadline=None)
 def test_what_a_full_table_gives_up_was_silent_for_longest(
