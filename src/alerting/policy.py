@@ -19,6 +19,7 @@ from alerting.alert import Alert, AlertRevision, Closing
 from alerting.alert_flow import FlowRows
 from alerting.budget import Budget
 from alerting.clock import SYSTEM_CLOCK, Clock
+from alerting.counted_flows import CountedFlows
 from alerting.rules_file import RulesFile, RulesStatus
 from flows.addresses import UNKNOWN
 from flows.labels import BY_CODE
@@ -31,6 +32,9 @@ MAX_OPEN: Final = 50_000
 """Alerts open at once, about 2 kB each; one more closes the oldest before its time."""
 
 HOUR_SECONDS: Final = 3600
+COUNTED_BEFORE: Final = "counted provisionally"
+"""What suppresses a flow's later verdicts that say the same."""
+
 NO_BUDGETS: Final[Mapping[int, int]] = MappingProxyType({})
 
 _Key = tuple[str, bytes, int]
@@ -43,7 +47,8 @@ class PolicyCounts:
     Attributes:
         taken: attack verdicts that came in.
         aggregated: of these, those that an alert counts.
-        suppressed: those that none does, by the name of the rule, or the class whose budget is spent.
+        suppressed: those that none does, by the name of the rule, or the class whose budget is spent, or
+            because the flow was counted when it was scored provisionally.
         opened: alerts opened.
         closed: alerts closed, by reason; opened = sum(closed) + open.
         messages: revisions made, of all alerts.
@@ -100,6 +105,7 @@ class AlertPolicy:
         self._open: dict[_Key, Alert] = {}
         # Those that may not be revised yet, in the order of their last revision; the others have no news.
         self._resting: dict[_Key, Alert] = {}
+        self._counted = CountedFlows()
         self._taken = self._aggregated = self._opened = self._messages = 0
         self._suppressed: Counter[str] = Counter()
         self._closed: Counter[str] = Counter()
@@ -109,7 +115,7 @@ class AlertPolicy:
         yield from self.tick()
         attacks = np.flatnonzero(verdicts.is_attack)
         self._taken += len(attacks)
-        attacks = self._unsuppressed(table, verdicts, attacks)
+        attacks = self._first_told(table, verdicts, self._unsuppressed(table, verdicts, attacks))
         if not len(attacks):
             return
         rows = FlowRows(table.take(attacks), verdicts.take(attacks), source)
@@ -176,6 +182,17 @@ class AlertPolicy:
                 self._suppressed[rule.name] += found
                 attacks = attacks[~matched]
         return attacks
+
+    def _first_told(
+        self, table: FlowTable, verdicts: Verdicts, attacks: NDArray[np.intp]
+    ) -> NDArray[np.intp]:
+        """Return which of these rows tell of a flow that no alert counts as that; counts the others."""
+        if not len(attacks):
+            return attacks
+        told = self._counted.first_told(table.take(attacks), verdicts.code[attacks])
+        if again := int(np.count_nonzero(~told)):
+            self._suppressed[COUNTED_BEFORE] += again
+        return attacks[told]
 
     def _within_budget(self, code: int) -> bool:
         budget = self._budgets.get(code)

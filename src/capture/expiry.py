@@ -31,8 +31,6 @@ _REASON_FIN: Final = int(EndReason.FIN)
 _REASON_RST: Final = int(EndReason.RST)
 _REASON_TIMEOUT: Final = int(EndReason.TIMEOUT)
 _REASON_IDLE: Final = int(EndReason.IDLE)
-_REASON_EARLY: Final = int(EndReason.EARLY)
-_RULE_EARLY: Final = int(Rule.EARLY)
 
 
 @inlined
@@ -73,9 +71,6 @@ def deadline(flow: Any, state: MeterState) -> tuple[Number, Number]:
     reason = closing_reason(flow, _REASON_IDLE)
     if reason != _REASON_IDLE:
         idle = min(idle, flow.last + state.rules[_LINGER])
-    early = flow.start + state.rules[_RULE_EARLY + flow.early]
-    if early < min(cap, idle):
-        return early, _REASON_EARLY
     if cap < idle:
         return cap, _REASON_TIMEOUT
     return idle, reason

@@ -12,6 +12,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from capture.ages import first_of_age
 from capture.decode import PROTOCOL_ICMP, PROTOCOL_TCP, PROTOCOL_UDP, decode
 from capture.dialects import Close
 from capture.expiry import closing_reason, schedule, wheel_position, wheel_time
@@ -27,16 +28,24 @@ from capture.layout import (
     Rule,
     TcpState,
 )
-from capture.lifecycle import begin_connection, continue_connection, emit, forget, open_flow, settle
+from capture.lifecycle import (
+    begin_connection,
+    continue_connection,
+    emit,
+    emit_of_age,
+    forget,
+    open_flow,
+    settle,
+)
 from capture.prefetch import prefetch
 from capture.retransmission import count_repeated
-from capture.rules import EARLY_AGES, FLOW_TIMEOUT_US
+from capture.rules import FLOW_TIMEOUT_US, LIVE_AGES
 from capture.starts import age_starts
 from capture.update import ACK, FIN, RST, SYN, add_packet, is_forward
 from flows.jit import inlined, kernel
 from flows.table import EndReason
 
-EMITTED_PER_PACKET: Final = EARLY_AGES + 2
+EMITTED_PER_PACKET: Final = LIVE_AGES + 2
 """The most rows one packet can cause: its own flow's, provisional and final, and an evicted one's."""
 
 _FLOW_BYTES: Final = FLOW.itemsize
@@ -261,7 +270,10 @@ def meter_packets(
 
 @kernel
 def expire_flows(now: Number, state: MeterState) -> bool:
-    """End the flows whose time has passed by `now`; return whether the output had no room for all."""
+    """End the flows whose time has passed by `now`, emit those that are old enough provisionally.
+
+    Returns whether the output had no room for all.
+    """
     counters = state.counters
     target = wheel_position(now)
     # To the slot only, so that it does not matter which rows another slot's clamping brings here.
@@ -281,6 +293,12 @@ def expire_flows(now: Number, state: MeterState) -> bool:
                 forget(state, row)
             else:
                 schedule(state, row)
+    row = first_of_age(state, settled)
+    while row >= 0:
+        if counters[_OUTPUT] > state.out.shape[0] - EMITTED_PER_PACKET:
+            return True
+        emit_of_age(state, row)
+        row = first_of_age(state, settled)
     return False
 
 

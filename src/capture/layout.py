@@ -56,7 +56,7 @@ class TcpState(IntEnum):
 
 
 class Counter(IntEnum):
-    """Positions in the meter's counters; `Ignored` and `EndReason` count from their bases."""
+    """Positions in the meter's counters; `Ignored`, `EndReason` and ages count from their bases."""
 
     PACKETS = 0
     METERED = 1
@@ -81,7 +81,9 @@ class Counter(IntEnum):
     STARTS_DUE = 29
     FIRST_UID = 30
     EMITTED_BASE = 32
-    SIZE = 48
+    AGES_FIRST = 48
+    AGES_LAST = 56
+    SIZE = 64
 
 
 class Rule(IntEnum):
@@ -115,8 +117,10 @@ class Rule(IntEnum):
     SYN_ACK_REVERSES = 25
     COUNTS_RETRANSMISSIONS = 26
     TIMES_ALL_PROTOCOLS = 27
-    EARLY = 28
-    """The first of EARLY_AGES ages and an unreachable one."""
+    UNANSWERED = 28
+    """Which of the ages counts for unanswered flows only, -1: none."""
+    EARLY = 29
+    """The first of LIVE_AGES ages and an unreachable one."""
 
 
 PACKET: Final = np.dtype(
@@ -221,6 +225,7 @@ FLOW: Final = np.dtype(
         ("protocol", "i2"),
         ("first_flags", "u1"),
         ("early", "u1"),
+        ("waits", "u1"),
         ("revision", "u1"),
         ("tcp_state", "i1"),
         ("state", "i1"),
@@ -230,6 +235,9 @@ FLOW: Final = np.dtype(
 
 CONNECTION: Final = np.dtype([("id", "u8"), ("fwd_repeated", "i4"), ("bwd_repeated", "i4")], align=True)
 """What a dialect that counts retransmissions keeps of a row besides its flow."""
+
+WAIT: Final = np.dtype([("ahead", "i4"), ("behind", "i4")])
+"""The rows before and after a row that waits for an age, -1 at the ends."""
 
 EMITTED: Final = np.dtype(
     [
@@ -272,6 +280,7 @@ class MeterState(NamedTuple):
     Attributes:
         flows: FLOW rows.
         connections: CONNECTION rows beside `flows`; one row unless the dialect counts retransmissions.
+        waits: WAIT rows beside `flows`.
         slots: uint64, a power of two; hash tag above row + 1, 0 when empty.
         seen: uint64, 2 x a power of two; hashes of the TCP packets seen, in two generations. One slot
             each unless the dialect counts retransmissions.
@@ -287,6 +296,7 @@ class MeterState(NamedTuple):
 
     flows: Records
     connections: Records
+    waits: Records
     slots: NDArray[np.uint64]
     seen: NDArray[np.uint64]
     free: NDArray[np.int32]

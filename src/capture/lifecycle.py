@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from capture.ages import age_due, await_age, await_none, is_told
 from capture.decode import PROTOCOL_TCP, PROTOCOL_UDP
 from capture.expiry import (
     closing_reason,
@@ -86,6 +87,7 @@ def _is_dropped(state: MeterState, flow: Any) -> bool:
 def emit(state: MeterState, row: Number, reason: Number) -> None:
     """Write a flow out, or drop it where the dialect drops flows of one packet."""
     state.counters[_LIVE_FLOWS] -= 1
+    await_none(state, row)
     end_start(state, row)
     if _is_dropped(state, state.flows[row]):
         state.counters[_DROPPED] += 1
@@ -95,14 +97,16 @@ def emit(state: MeterState, row: Number, reason: Number) -> None:
 
 
 @inlined
-def _emit_early(state: MeterState, row: Number) -> None:
-    """Write a copy of a flow that goes on."""
+def emit_of_age(state: MeterState, row: Number) -> None:
+    """Write a copy of a flow that is as old as it waited for and goes on."""
     flow = state.flows[row]
-    flow.early += 1
-    if not _is_dropped(state, flow):
+    await_none(state, row)
+    if is_told(flow, state.rules) and not _is_dropped(state, flow):
         _write_out(state, row, _REASON_EARLY)
         flow.revision += 1
         state.counters[_EARLY] += 1
+    flow.early += 1
+    await_age(state, row)
 
 
 @inlined
@@ -121,9 +125,8 @@ def settle(state: MeterState, row: Number, now: Number) -> bool:
     flow = state.flows[row]
     if flow.state == _OPEN:
         due, reason = deadline(flow, state)
-        while reason == _REASON_EARLY and now > due:
-            _emit_early(state, row)
-            due, reason = deadline(flow, state)
+        while flow.waits and min(now, due) > age_due(flow, state.rules):
+            emit_of_age(state, row)
         if now <= due:
             return False
         emit(state, row, reason)
@@ -207,6 +210,7 @@ def _begin(state: MeterState, row: Number, packet: Any) -> None:
     start_flow(flow, packet, state.rules)
     note_start(state, row)
     if state.rules[_RULE_LIVE]:
+        await_age(state, row)
         schedule(state, row)
 
 

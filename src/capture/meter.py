@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from capture.ages import NO_AGE
 from capture.dialects import feature_names, rule_values
 from capture.expiry import WHEEL_SLOTS
 from capture.flow_table import rebuild_index
@@ -19,6 +20,7 @@ from capture.layout import (
     FLOW,
     PACKET,
     PACKETS_AT_ONCE,
+    WAIT,
     Counter,
     Ignored,
     MeterState,
@@ -28,7 +30,7 @@ from capture.layout import (
 )
 from capture.options import LIVE_FLOWS
 from capture.retransmission import GENERATION_SLOTS
-from capture.rules import EARLY_AGES, MICROSECONDS, LiveRules
+from capture.rules import LIVE_AGES, MICROSECONDS, LiveRules
 from capture.starts import NEVER, STARTS_AT_ONCE, age_now
 from capture.status import MeterCounters
 from flows.dialects import IMPROVED
@@ -89,6 +91,7 @@ class FlowMeter:
         # Uids of two runs of a sensor must not meet; 31 random bits keep the sum below 2^63.
         counters[Counter.NEXT_UID] = counters[Counter.FIRST_UID] = secrets.randbits(31) << 32
         counters[Counter.STARTS_DUE] = NEVER
+        counters[Counter.AGES_FIRST :] = -1
         self._dialect = dialect
         self._feature_names = feature_names(dialect)
         self._sensor = sensor
@@ -98,6 +101,7 @@ class FlowMeter:
         self._state = MeterState(
             flows=records(rows, FLOW),
             connections=records(rows if rules[Rule.COUNTS_RETRANSMISSIONS] else 1, CONNECTION),
+            waits=records(rows if live_rules else 1, WAIT),
             slots=np.zeros(_slot_count(rows), np.uint64),
             seen=np.zeros((2, GENERATION_SLOTS if rules[Rule.COUNTS_RETRANSMISSIONS] else 1), np.uint64),
             free=np.zeros(rows, np.int32),
@@ -269,20 +273,30 @@ class FlowMeter:
         if old.rules[Rule.COUNTS_RETRANSMISSIONS]:
             connections = records(rows, CONNECTION)
             connections[: len(old.flows)] = old.connections
+        waits = old.waits
+        if old.rules[Rule.LIVE]:
+            waits = records(rows, WAIT)
+            waits[: len(old.flows)] = old.waits
         self._state = old._replace(
-            connections=connections, flows=flows, slots=slots, free=np.zeros(rows, np.int32)
+            connections=connections,
+            flows=flows,
+            waits=waits,
+            slots=slots,
+            free=np.zeros(rows, np.int32),
         )
 
 
 def _rules(dialect: str, live_rules: LiveRules | None) -> NDArray[np.int64]:
-    ages = np.full(EARLY_AGES + 1, np.iinfo(np.int64).max // 2)
-    rules: NDArray[np.int64] = np.concatenate([np.zeros(Rule.CLOSE, np.int64), rule_values(dialect), ages])
+    ages = np.full(LIVE_AGES + 1, NO_AGE)
+    rules: NDArray[np.int64] = np.concatenate(
+        [np.zeros(Rule.CLOSE, np.int64), rule_values(dialect), [-1], ages]
+    )
     if live_rules is not None:
         rules[Rule.LIVE] = 1
         rules[Rule.LINGER] = round(live_rules.linger_seconds * MICROSECONDS)
         rules[Rule.IDLE] = round(live_rules.idle_seconds * MICROSECONDS)
-        for at, age in enumerate(live_rules.early_seconds, Rule.EARLY):
-            rules[at] = round(age * MICROSECONDS)
+        early, rules[Rule.UNANSWERED] = live_rules.ages_us()
+        rules[Rule.EARLY : Rule.EARLY + len(early)] = early
     return rules
 
 

@@ -132,6 +132,7 @@ def live_rules(settings: Settings) -> LiveRules:
         linger_seconds=settings.close_linger,
         idle_seconds=settings.capture_idle_seconds,
         early_seconds=settings.capture_early_seconds,
+        unanswered_seconds=settings.capture_unanswered_seconds,
     )
 
 

@@ -13,7 +13,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from capture.options import LIVE_FLOWS
-from capture.rules import LiveRules
+from capture.rules import EARLY_SECONDS, UNANSWERED_SECONDS, LiveRules
 from detection.mlflow_client import embedded_uri
 from detection.model_uri import parse_model_uri
 from inference_server.configuration.alert_settings import AlertSettings
@@ -155,9 +155,16 @@ class Settings(ServingSettings, RequestSettings, AlertSettings, PublishingSettin
         description="seconds without a packet after which a live flow ends, more than 0, at most 120",
     )
     capture_early_seconds: Ages = Field(
-        (),
+        EARLY_SECONDS,
         description="comma list of up to 4 ages in seconds, ascending, at which an open live flow is scored "
-        "provisionally; unset: none",
+        "provisionally, if packets came since the last time; empty: none",
+    )
+    capture_unanswered_seconds: float = Field(
+        UNANSWERED_SECONDS,
+        ge=0,
+        lt=120,
+        description="age in seconds at which an open live flow that was not answered is scored "
+        "provisionally, at least 0, below 120; 0: none",
     )
     close_linger: float = Field(
         2.0,

@@ -13,15 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from capture.files import CaptureFile, read_capture
-from capture.rules import LiveRules
+from capture.rules import EARLY_SECONDS, UNANSWERED_SECONDS, LiveRules
 from context.notes import with_notes
 from flows.compact_files import write_compact
 from flows.dialects import IMPROVED
 from flows.label_rules import LabelRule, LabelRules, write_label_rules
 from flows.table import FlowTable, concat_tables
-
-EARLY_SECONDS: Final = (10.0, 30.0)
-"""Flows that last longer are there as they were at these ages too, as provisional rows."""
 
 AMBIGUOUS: Final = "ambiguous"
 UNCLAIMED: Final = "unclaimed"
@@ -61,7 +58,7 @@ class FlowCounts:
         kinds: labelled flows by activity.
         left_out: flows without a label, by reason.
         unseen: activities of which there is no flow, by kind.
-        early: rows of flows as they were at EARLY_SECONDS, which are not among the others.
+        early: rows of flows as they were at the ages at which a sensor scores them provisionally, besides.
     """
 
     labels: Counter[str] = field(default_factory=Counter)
@@ -132,8 +129,8 @@ def _metered(capture: Path, dialect: str) -> FlowTable:
 
 
 def _early(capture: Path, whole: FlowTable) -> FlowTable:
-    """Return flows as they were at EARLY_SECONDS, with uid and notes of the flows that they became."""
-    rules = LiveRules(early_seconds=EARLY_SECONDS)
+    """Return flows as a sensor emits them provisionally, with uid and notes of the flows that they became."""
+    rules = LiveRules(early_seconds=EARLY_SECONDS, unanswered_seconds=UNANSWERED_SECONDS)
     tables = [
         each.take(each.provisional) for each in read_capture(capture, dialect=whole.dialect, live_rules=rules)
     ]

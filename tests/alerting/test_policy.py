@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter, defaultdict
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -244,3 +245,14 @@ def test_every_attack_is_counted_once_and_revisions_are_in_order(
         assert all(later - earlier >= REVISE_SECONDS for earlier, later in itertools.pairwise(told))
         counted = [alert.count for _, alert in history]
         assert counted == sorted(counted)
+
+
+def test_a_flow_counts_once_however_often_it_is_scored(hands: HandClock) -> None:
+    policy = _policy(hands)
+    table, verdicts = attacks(["10.0.0.1"] * 3)
+    taken(policy, replace(table, provisional=np.array([True, True, False])), verdicts)
+    again = replace(table, revision=np.array([1, 1, 0], np.int32)).take(np.arange(2))
+    taken(policy, again, verdicts.take(np.arange(2)))
+    counts = policy.counts()
+    assert (counts.taken, counts.aggregated) == (5, 3)
+    assert counts.suppressed == {"counted provisionally": 2}

@@ -146,6 +146,25 @@ def test_live_a_short_flow_is_emitted_once() -> None:
     assert (flows.revision.tolist(), flows.provisional.tolist()) == ([0], [False])
 
 
+def test_live_an_unanswered_flow_is_emitted_provisionally_once() -> None:
+    rules = LiveRules(early_seconds=(10.0, 30.0), unanswered_seconds=2.0)
+    flows = metered([tcp(0, "S"), udp(50 * S)], live_rules=rules)
+    assert flows.protocol.tolist() == [6, 6, 17]
+    assert (reasons(flows)[0], flows.provisional.tolist()) == (EndReason.EARLY, [True, False, False])
+
+
+def test_live_an_unanswered_flow_that_goes_on_is_emitted_again() -> None:
+    rules = LiveRules(early_seconds=(10.0, 30.0), unanswered_seconds=2.0)
+    flows = metered([tcp(0, "S"), tcp(3 * S, "S"), tcp(40 * S, "S")], live_rules=rules)
+    assert (packets_of(flows), flows.revision.tolist()) == ([1, 2, 3], [0, 1, 2])
+
+
+def test_live_an_answered_flow_is_emitted_provisionally_when_it_lives_long() -> None:
+    rules = LiveRules(early_seconds=(10.0, 30.0), unanswered_seconds=2.0)
+    flows = metered([tcp(0, "S"), reply(MS, "SA"), tcp(40 * S)], live_rules=rules)
+    assert (packets_of(flows), flows.provisional.tolist()) == ([2, 3], [True, False])
+
+
 def test_a_full_table_gives_up_the_longest_silent_flow() -> None:
     meter = FlowMeter(live_rules=LIVE, max_flows=4)
     packets = [udp(n * S, src=(CLIENT[0], 1000 + n)) for n in range(4)]
@@ -170,20 +189,23 @@ def test_a_full_table_finds_a_closed_connection_whose_deadline_moved_on() -> Non
     assert reasons(flows) == [EndReason.EVICTED, EndReason.RST]
 
 
-@given(st.lists(st.tuples(st.integers(0, 11), st.integers(0, 4 * S)), max_size=60), st.integers(1, 6))
+@given(
+    st.lists(st.tuples(st.integers(0, 11), st.integers(0, 4 * S)), max_size=60),
+    st.integers(1, 6),
+    st.sampled_from([LIVE, LiveRules(early_seconds=(1.0, 5.0), unanswered_seconds=2.0)]),
+)
 @settings(max_examples=150, deadline=None)
 def test_what_a_full_table_gives_up_was_silent_for_longest(
-    steps: list[tuple[int, int]], max_flows: int
+    steps: list[tuple[int, int]], max_flows: int, rules: LiveRules
 ) -> None:
     """To an eighth of a second, among flows that no other deadline ends."""
-    meter = FlowMeter(live_rules=LIVE, max_flows=max_flows)
+    meter = FlowMeter(live_rules=rules, max_flows=max_flows)
     last_heard: dict[int, int] = {}
     now = 0
     for port, gap in steps:
         now = min(now + gap, 59 * S)
-        for row in concat_tables(
-            [*feed(meter, [udp(now, src=(CLIENT[0], 1000 + port))]), empty_table()]
-        ).src_port:
+        flows = concat_tables([*feed(meter, [udp(now, src=(CLIENT[0], 1000 + port))]), empty_table()])
+        for row in flows.src_port[~flows.provisional]:
             assert last_heard.pop(int(row) - 1000) <= min(last_heard.values(), default=now) + S // 7
         last_heard[port] = now
     assert meter.counters().flows_live == len(last_heard) <= max_flows
@@ -224,13 +246,18 @@ def as_multiset(table: FlowTable) -> list[tuple[object, ...]]:
     return sorted(rows, key=repr)
 
 
-@given(traffic(), st.lists(st.integers(0, 60), max_size=8), st.sampled_from([(), (2.0,), (1.0, 5.0, 30.0)]))
+@given(
+    traffic(),
+    st.lists(st.integers(0, 60), max_size=8),
+    st.sampled_from([(), (2.0,), (1.0, 5.0, 30.0)]),
+    st.sampled_from([0.0, 1.0, 3.0]),
+)
 @settings(max_examples=150, deadline=None)
 def test_looking_at_the_clock_changes_no_flow(
-    packets: list[Packet], looks: list[int], early: tuple[float, ...]
+    packets: list[Packet], looks: list[int], early: tuple[float, ...], unanswered: float
 ) -> None:
     """A wire, whose clock is looked at now and then, gives what a file gives that has none."""
-    rules = LiveRules(early_seconds=early)
+    rules = LiveRules(early_seconds=early, unanswered_seconds=unanswered)
     unhurried = metered(packets, live_rules=rules)
     meter = FlowMeter(live_rules=rules)
     tables = []

@@ -18,7 +18,9 @@ DIALECTS = tuple(RULES)
 LIVE = (
     None,
     LiveRules(),
-    LiveRules(linger_seconds=0.5, idle_seconds=7.0, early_seconds=(1.0, 2.0, 3.0, 100.0)),
+    LiveRules(
+        linger_seconds=0.5, idle_seconds=7.0, early_seconds=(1.0, 2.0, 3.0, 100.0), unanswered_seconds=1.5
+    ),
 )
 V4 = ("10.0.0.1", "10.0.0.1", "10.0.0.1", "10.0.0.3")
 V6 = ("2001:db8::1", "2001:db8:0:1::1")

@@ -80,7 +80,7 @@ COUNTERS: Final[dict[str, tuple[str, str, tuple[str, ...]]]] = {
     ),
     "flows_emitted_early": (
         "Provisional copies of flows that went on.",
-        "Moves with long flows; 0 although CAPTURE_EARLY_SECONDS is set: no flow gets so old.",
+        "Moves with long flows (CAPTURE_EARLY_SECONDS) and unanswered ones (CAPTURE_UNANSWERED_SECONDS).",
         ("interface",),
     ),
     "flows_handed_over": (
