@@ -11,9 +11,11 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from capture.expiry import closing_reason, talks_to_itself
 from capture.layout import Counter, MeterState, Number, Rule
 from capture.rules import LIVE_AGES
 from flows.jit import inlined
+from flows.table import EndReason
 
 NO_AGE: Final = (1 << 63) // 2
 """An age that no flow reaches."""
@@ -22,6 +24,7 @@ _FIRST: Final = int(Counter.AGES_FIRST)
 _LAST: Final = int(Counter.AGES_LAST)
 _AGE: Final = int(Rule.EARLY)
 _UNANSWERED: Final = int(Rule.UNANSWERED)
+_REASON_IDLE: Final = int(EndReason.IDLE)
 
 
 @inlined
@@ -70,12 +73,14 @@ def age_due(flow: Any, rules: NDArray[np.int64]) -> Number:
 def is_told(flow: Any, rules: NDArray[np.int64]) -> bool:
     """Whether a flow that is as old as it waited for is emitted.
 
-    Not where that age is for unanswered flows and it was answered, nor where nothing came since then.
+    Not where that age is for unanswered flows and it was answered, nor where nothing came since then,
+    nor where it closed: its end follows.
     """
-    age = flow.early
-    if age == rules[_UNANSWERED] and flow.bwd.lengths.count > 0:
+    if closing_reason(flow, _REASON_IDLE) != _REASON_IDLE:
         return False
-    return bool(flow.revision == 0 or flow.last > flow.start + rules[_AGE + age - 1])
+    if flow.early == rules[_UNANSWERED] and (flow.bwd.lengths.count > 0 or talks_to_itself(flow)):
+        return False
+    return bool(flow.revision == 0 or flow.last > flow.start + rules[_AGE + flow.early - 1])
 
 
 @inlined

@@ -46,6 +46,12 @@ def wheel_time(position: Number) -> Number:
 
 
 @inlined
+def talks_to_itself(flow: Any) -> bool:
+    """Whether both ends are one address: the dialect sees one direction only."""
+    return bool(flow.src_lo == flow.dst_lo and flow.src_hi == flow.dst_hi)
+
+
+@inlined
 def closing_reason(flow: Any, otherwise: Number) -> Number:
     """Return RST or FIN when the connection was closed so, else `otherwise`."""
     if flow.protocol == PROTOCOL_TCP:
@@ -53,8 +59,7 @@ def closing_reason(flow: Any, otherwise: Number) -> Number:
             return _REASON_RST
         if flow.fwd.fin > 0 and flow.bwd.fin > 0:
             return _REASON_FIN
-        # A host that talks to itself: the dialect sees one direction only.
-        if flow.fwd.fin > 1 and flow.src_lo == flow.dst_lo and flow.src_hi == flow.dst_hi:
+        if flow.fwd.fin > 1 and talks_to_itself(flow):
             return _REASON_FIN
     return otherwise
 

@@ -153,6 +153,19 @@ def test_live_an_unanswered_flow_is_emitted_provisionally_once() -> None:
     assert (reasons(flows)[0], flows.provisional.tolist()) == (EndReason.EARLY, [True, False, False])
 
 
+def test_live_a_closed_flow_is_emitted_at_its_end_alone() -> None:
+    rules = LiveRules(linger_seconds=5, early_seconds=(3.0,), unanswered_seconds=2.0)
+    assert (
+        metered([tcp(0, "S"), tcp(S, "R"), udp(9 * S)], live_rules=rules).provisional.tolist() == [False] * 2
+    )
+
+
+def test_live_a_host_that_talks_to_itself_is_not_unanswered() -> None:
+    rules = LiveRules(unanswered_seconds=2.0)
+    flows = metered([tcp(0, "S", dst=(CLIENT[0], 2)), udp(9 * S)], live_rules=rules)
+    assert flows.provisional.tolist() == [False] * 2
+
+
 def test_live_an_unanswered_flow_that_goes_on_is_emitted_again() -> None:
     rules = LiveRules(early_seconds=(10.0, 30.0), unanswered_seconds=2.0)
     flows = metered([tcp(0, "S"), tcp(3 * S, "S"), tcp(40 * S, "S")], live_rules=rules)
