@@ -111,7 +111,7 @@ train_local: setup  ## CatBoost on TRAIN_PATH, VAL_PATH, TEST_PATH by TRAIN_PARA
 	  --train-param-path "$(TRAIN_PARAM_PATH)" --output-path build/models/gradient_boost
 
 # Not deep: torch is larger than all the others.
-EXTRAS := $(patsubst %,--extra %,catboost clients dev lab sensor training)
+EXTRAS := $(patsubst %,--extra %,catboost clients dev lab ray sensor training)
 
 requirements: setup  ## compile requirements.txt from pyproject.toml; UPGRADE=--upgrade takes newer versions
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes $(EXTRAS) --python-version 3.11 \

@@ -7,14 +7,13 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import numpy as np
-
 from flows.archive import hour_of
 from flows.archive_writer import ArchiveContents, ArchiveWriter
+from flows.scored import with_verdicts
 from flows.table import FlowTable, concat_tables
 from flows.verdicts import Verdicts
 
@@ -72,9 +71,7 @@ class _Batch:
 class FlowArchive:
     """Archives flows with what was thought of them; nothing here raises or blocks for the archive's sake.
 
-    The extras of an archived flow: `verdict` (a label, `benign` or `insufficient`; no ground truth),
-    `verdict_code`, `p_attack` (NaN when insufficient), `threshold`, `model_name`, `model_version`,
-    `interface`.
+    The extras of an archived flow are those of `flows.scored.with_verdicts`.
     """
 
     def __init__(
@@ -220,7 +217,7 @@ class FlowArchive:
         flows = sum(len(batch.table) for batch in chunk)
         written = False
         try:
-            table = concat_tables([_with_verdicts(batch) for batch in chunk])
+            table = concat_tables([with_verdicts(batch.table, batch.verdicts) for batch in chunk])
             self._writer.write(table, hour_of(chunk[0].at))
             written = True
         except OSError as error:
@@ -264,18 +261,3 @@ def _alike(one: _Batch, other: _Batch) -> bool:
         and all(same)
         and set(one.table.extras) == set(other.table.extras)
     )
-
-
-def _with_verdicts(batch: _Batch) -> FlowTable:
-    n, verdicts = len(batch.table), batch.verdicts
-    # One file holds flows of one interface; which one it was is a column.
-    extras = {
-        "verdict": verdicts.labels(),
-        "verdict_code": verdicts.code,
-        "p_attack": verdicts.p_attack,
-        "threshold": np.full(n, verdicts.threshold),
-        "model_name": np.full(n, verdicts.model_name, dtype=object),
-        "model_version": np.full(n, verdicts.model_version, dtype=object),
-        "interface": np.full(n, batch.table.interface, dtype=object),
-    }
-    return replace(batch.table, interface="", extras=batch.table.extras | extras)

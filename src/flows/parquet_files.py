@@ -62,6 +62,7 @@ class ParquetFlowWriter:
         self._writer: pq.ParquetWriter | None = None
         self._pending: list[pa.Table] = []
         self._first: FlowTable | None = None
+        self._notes: dict[str, str] = {}
 
     def write(self, table: FlowTable) -> None:
         """Write a table's rows."""
@@ -80,6 +81,10 @@ class ParquetFlowWriter:
         if sum(part.num_rows for part in self._pending) >= self._rows_a_group:
             self._flush()
 
+    def note(self, name: str, text: str) -> None:
+        """Put a text into the file's metadata."""
+        self._notes[name] = text
+
     def close(self) -> None:
         """Finish the file; one without a row is a readable, empty table."""
         try:
@@ -88,6 +93,7 @@ class ParquetFlowWriter:
                 self.write(FlowTable.from_features(empty, IMPROVED_NAMES, IMPROVED))
             self._flush()
             if self._writer is not None:
+                self._writer.add_key_value_metadata(self._notes)
                 self._writer.close()
             self._file.close()
         except BaseException:

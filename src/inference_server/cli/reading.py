@@ -16,12 +16,11 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from capture.files import CaptureFile
 from capture.rules import LiveRules
 from capture.warm_up import warm_up_files
-from context.stage import ContextStage
 from flows.dialects import IMPROVED
 from flows.table import FlowTable
+from inference_server.capture_reading import CaptureReading
 
 TABLES_AHEAD: Final = 16
 errors: Final = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -137,39 +136,19 @@ class ReadingBar:
             OSError: it cannot be read.
             ValueError: it is no capture, or broken before its first packet.
         """
-        capture = CaptureFile(path, dialect=dialect, live_rules=live_rules, starts=context)
+        reading = CaptureReading(path, dialect=dialect, live_rules=live_rules, context=context)
         before = self.packets
-        flows = 0
 
         def read_so_far(read: int) -> None:
-            self.packets = before + capture.counters().packets
+            self.packets = before + reading.packets
             self.advance(path, read)
 
-        tables = capture.tables(read_so_far)
-        stage = ContextStage() if context else None
-        for table in stage.complete(tables, capture.take_starts) if stage else tables:
-            flows += len(table)
-            yield table
-        counters = capture.counters()
-        self.packets = before + counters.packets
-        self.ignored.update(counters.ignored)
+        yield from reading.tables(read_so_far)
+        self.packets = before + reading.packets
+        self.ignored.update(reading.ignored)
         self.finish(path)
-        if stage is not None:
-            self._tell_of_context(path, stage, capture.starts_hurried)
-        if capture.problem is not None:
-            if not counters.packets:
-                raise ValueError(f"{capture.problem}; no packet before that")
-            self.warn(f"{capture.problem}; {counters.packets:,} packets, {flows:,} flows up to there")
-
-    def _tell_of_context(self, path: Path, stage: ContextStage, hurried: int) -> None:
-        left_out = {
-            "flows have no context: too many were open at once": stage.forgotten,
-            "flows left the 60 s window before their time: too many began": stage.crowded_out,
-            "flows were looked at before they were 2 s old: too many began": hurried,
-        }
-        for what, count in left_out.items():
-            if count:
-                self.warn(f"{path}: {count:,} {what}")
+        for warning in reading.warnings:
+            self.warn(warning)
 
     def advance(self, path: Path, read: int) -> None:
         """Show that `read` bytes of an input were read."""

@@ -17,12 +17,13 @@ from typing import Final
 from urllib.parse import unquote, urlsplit
 
 from detection.mlflow_client import without_passwords
+from flows.s3 import listed
 from training.sources.download import Download, Place, Progress, RemoteFile
 from training.sources.http_file import HttpFile
 from training.sources.influx import SCHEMES as INFLUX_SCHEMES
 from training.sources.influx import InfluxLocation, write_measurement
 from training.sources.known_sets import known_set
-from training.sources.s3_files import S3Object, listed
+from training.sources.s3_files import S3Object
 
 SCHEMES: Final = ("s3", "http", "https", *INFLUX_SCHEMES)
 GIGABYTE: Final = 1_000_000_000
@@ -143,7 +144,7 @@ class _Entry:
             raise ValueError(f"s3://{bucket}/{odd[0]}: a key that would be a file somewhere else")
         if not all(self._place(name).kept().sha256 for name in names.values()):
             self._tell_terms()
-        self._make_room(sum(found.values()))
+        self._make_room(sum(each.size for each in found.values()))
         for stale in {*self._there()} - {*names.values()}:
             (self.files / stale).unlink()
         for key, name in names.items():

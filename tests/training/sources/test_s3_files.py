@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
+from flows.s3 import s3_client
 from helpers.mlflow_server import RCLONE, S3_KEY, s3_server
 from helpers.server import wait_until
 from helpers.tools import free_port, installed_tool, server_process
 from training.sources import download
 from training.sources.remote import Fetching, fetched
-from training.sources.s3_files import s3_client
 
 
 @pytest.fixture(scope="module")
