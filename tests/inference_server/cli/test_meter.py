@@ -230,7 +230,9 @@ def test_context_needs_parquet(tmp_path: Path) -> None:
 
 
 def test_what_context_has_no_room_for_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("inference_server.cli.reading.ContextStage", partial(ContextStage, starts=16, kept=8))
+    monkeypatch.setattr(
+        "inference_server.capture_reading.ContextStage", partial(ContextStage, starts=16, kept=8)
+    )
     monkeypatch.setattr("capture.meter.STARTS_AT_ONCE", 8)
     packets = [udp(at, 1, src=("10.0.0.1", 1000 + at)) for at in range(100)]
     result = run(
