@@ -20,6 +20,10 @@ class CapturedQueue:
         """Append a table."""
         self._tables.append(table)
 
+    def put_back(self, table: FlowTable) -> None:
+        """Take a table back that nobody could judge: it is the first again."""
+        self._tables.appendleft(table)
+
     def clear(self) -> None:
         """Forget all."""
         self._tables.clear()

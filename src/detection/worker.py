@@ -21,6 +21,7 @@ from detection.captured_queue import CapturedQueue
 from detection.novelty import Novelty
 from detection.pace import FEWEST, Pace
 from detection.refusal import refusal
+from detection.remote.champion import ROWS, RemoteChampion
 from detection.request_queue import Request, RequestBatch, RequestQueue
 from detection.scorer import ModelUnavailableError, Scorer
 from detection.shadow import Shadow, ShadowStatus
@@ -31,7 +32,14 @@ from flows.verdicts import Verdicts
 CAPACITY: Final = 65_536
 """Flows that may wait, of captures and of requests each."""
 
+REMOTE_FLOWS: Final = ROWS
+"""Captured flows of a turn of the remote champion, which waits more than it works."""
+
+REMOTE_SECONDS: Final = 0.1
+"""Between two looks whether the remote champion answers again, while captured flows wait for it alone."""
+
 BACK_OFF_SECONDS: Final = (0.05, 1.0)
+_WAITS: Final = "waits"
 
 logger = logging.getLogger(__name__)
 
@@ -42,6 +50,7 @@ class ScoringWorker:
     `scorer` may be set at any time, also to None; a turn is scored by one model. Without one captured
     tables wait and requests are refused. `challenger` may be set likewise: while nothing else waits it
     scores flows that have their verdicts already. So does a detector of novelty with those of captures.
+    A remote champion judges captured flows instead of `scorer` while it answers.
     """
 
     def __init__(
@@ -51,6 +60,7 @@ class ScoringWorker:
         capacity: int = CAPACITY,
         also_scored: Collection[str] = (),
         novelty: Novelty | None = None,
+        remote: RemoteChampion | None = None,
     ) -> None:
         """Make a worker that is not running yet.
 
@@ -60,6 +70,7 @@ class ScoringWorker:
             also_scored: dialects whose captured flows are scored, with a warning, although the model's
                 training flows were measured by another.
             novelty: has a second look at captured flows that are called benign.
+            remote: judges captured flows, and `scorer` those that it does not.
         """
         self._on_scored = on_scored
         self._capacity = capacity
@@ -72,6 +83,7 @@ class ScoringWorker:
         self._pace = Pace()
         self._shadow = Shadow(also_scored=also_scored)
         self._novelty = novelty
+        self._remote = remote
         self._counts: Counter[str] = Counter()
         self._refused: Counter[str] = Counter()
         self._warned: set[tuple[Scorer, str]] = set()
@@ -189,8 +201,7 @@ class ScoringWorker:
     def _turn(self) -> bool:
         """Wait for work and do one turn of it; return whether there may be more."""
         with self._change:
-            paused = self._captures_from - time.monotonic()
-            self._change.wait_for(self._has_work, paused if paused > 0 else None)
+            self._change.wait_for(self._has_work, self._patience())
             scorer = self._scorer
             captured = self._captures_due()
             requested = bool(self._requests)
@@ -199,14 +210,14 @@ class ScoringWorker:
             if requested and not (captured and self._captures_next):
                 batch = self._requests.take(flows, scorer)
             elif captured:
-                batch = self._captured.take(flows)
+                batch = self._captured.take(REMOTE_FLOWS if self._remote_answers() else flows)
             elif self._stopping:
                 self._shed_waiting()
                 return False
             self._captures_next = isinstance(batch, RequestBatch)
         if isinstance(batch, RequestBatch):
             self._answer(batch)
-        elif batch is not None and scorer is not None:
+        elif batch is not None:
             self._score_captured(batch, scorer)
         elif self._novelty and self._novelty.waiting:
             self._novelty.step()
@@ -214,39 +225,60 @@ class ScoringWorker:
             self._shadow.step()
         return True
 
+    def _patience(self) -> float | None:
+        """Return the seconds after which there may be work although nobody said so."""
+        paused = self._captures_from - time.monotonic()
+        if paused > 0:
+            return paused
+        return REMOTE_SECONDS if self._remote and self._captured else None
+
     def _has_work(self) -> bool:
         seconds = self._shadow.waiting or (self._novelty and self._novelty.waiting)
         return bool(self._stopping or self._requests or self._captures_due() or seconds)
 
     def _captures_due(self) -> bool:
         paused = time.monotonic() < self._captures_from and not self._stopping
-        return bool(self._captured) and self._scorer is not None and not paused
+        return bool(self._captured) and bool(self._scorer or self._remote_answers()) and not paused
+
+    def _remote_answers(self) -> bool:
+        return self._remote is not None and self._remote.answering
 
     def _shed_waiting(self) -> None:
         waiting = self._counts["waiting"]
         self._captured.clear()
         self._counts.update(shed=waiting, waiting=-waiting)
 
-    def _score_captured(self, table: FlowTable, scorer: Scorer) -> None:
+    def _score_captured(self, table: FlowTable, scorer: Scorer | None) -> None:
         outcome = "failed"
         try:
-            if reason := self._refused_for(table, scorer):
-                outcome = reason
-                return
+            verdicts = self._remote.judge(table) if self._remote else None
             began = time.perf_counter()
-            verdicts = scorer.score(table)
+            if local := verdicts is None:
+                if reason := self._refused_for(table, scorer) if scorer else _WAITS:
+                    outcome = reason
+                    return
+                assert scorer is not None
+                verdicts = scorer.score(table)
             self._on_scored(table, verdicts)
-            self._pace.took(len(table), time.perf_counter() - began)
+            if local:
+                self._pace.took(len(table), time.perf_counter() - began)
             outcome = "captured"
             self._count_verdicts(verdicts)
         finally:
-            with self._change:
-                known = self._counts if outcome in ("captured", "failed") else self._refused
-                known[outcome] += len(table)
-                self._counts["waiting"] -= len(table)
+            self._settle(table, outcome)
         if self._novelty:
             self._novelty.offer(table, verdicts)
         self._shadow.offer(table, verdicts)
+
+    def _settle(self, table: FlowTable, outcome: str) -> None:
+        """Count what became of a captured table; one that nobody could judge yet waits on."""
+        with self._change:
+            if outcome == _WAITS:
+                self._captured.put_back(table)
+                return
+            known = self._counts if outcome in ("captured", "failed") else self._refused
+            known[outcome] += len(table)
+            self._counts["waiting"] -= len(table)
 
     def _refused_for(self, table: FlowTable, scorer: Scorer) -> str | None:
         """Return why a model cannot read a captured table, None when it can."""

@@ -18,7 +18,8 @@ def identities(settings: Settings) -> Iterator[tuple[str, str]]:
     """Yield each part that shows an identity to somebody, and which; boto3 is asked, which may ask Amazon."""
     yield "MLflow's S3", _chain()
     for part, used in (("SNS", settings.aws_sns_predictions_topic), ("SQS", settings.sqs_queue_url)):
-        yield part, _queue_identity(settings) if used else "not used"
+        yield part, _aws_identity(settings) if used else "not used"
+    yield "remote model", _remote_model(settings)
     yield "webhook", _webhook(settings)
     yield "e-mail", _email(settings)
     if settings.syslog_address:
@@ -28,10 +29,20 @@ def identities(settings: Settings) -> Iterator[tuple[str, str]]:
         yield "syslog", "not used"
 
 
-def _queue_identity(settings: Settings) -> str:
-    if settings.aws_access_key is None:
+def _aws_identity(settings: Settings) -> str:
+    access_key, _ = settings.aws_keys
+    if access_key is None:
         return _chain()
-    return f"AWS_ACCESS_KEY {_ending(settings.aws_access_key.get_secret_value())}"
+    swapped = ", which is in AWS_SECRET_KEY: swap the two" if settings.aws_keys_are_swapped else ""
+    return f"AWS_ACCESS_KEY {_ending(access_key)}{swapped}"
+
+
+def _remote_model(settings: Settings) -> str:
+    if settings.aws_sagemaker_host:
+        return _aws_identity(settings)
+    if settings.model_uri:
+        return "MODEL_URI_KEY" if settings.model_uri_key else "nobody"
+    return "not used"
 
 
 def _chain() -> str:

@@ -17,14 +17,21 @@ from numpy.typing import NDArray
 from alerting.sink import Sink
 from detection.scorer import ModelUnavailableError, Scorer
 from detection.worker import ScoringWorker
-from flows.arrow_columns import table_from_arrow
-from flows.records import FeatureError, ParsedRecords, table_from_rows
+from flows.records import ParsedRecords
 from flows.table import FlowTable
 from flows.verdict_record import explanation_record, verdict_records
 from flows.verdicts import Verdicts
-from inference_server.bodies.arrow import ARROW, code_column, read_arrow, verdict_columns
-from inference_server.web.errors import NOT_YET, BusyError, ModelNotAvailableError, UnprocessableError
-from inference_server.web.request_body import MAX_FLOWS, Body, parse_flows
+from inference_server.bodies.arrow import verdict_columns
+from inference_server.bodies.flows import read_flows, table_of
+from inference_server.remote_first import RemoteFirst
+from inference_server.web.errors import (
+    NOT_YET,
+    BusyError,
+    ModelNotAvailableError,
+    RemoteModelError,
+    UnprocessableError,
+)
+from inference_server.web.request_body import Body
 
 P = ParamSpec("P")
 ResultT = TypeVar("ResultT")
@@ -34,6 +41,8 @@ LARGE_BODY_BYTES: Final = 64_000
 
 EXPLAINED_FLOWS: Final = 100
 """Flows of a request that can be explained: one takes as long as scoring dozens."""
+
+UNEXPLAINED: Final = "A remote model judged these flows, which does not explain its verdicts"
 
 
 class Explain(Enum):
@@ -59,12 +68,19 @@ class Predictor:
     """Scores what requests bring."""
 
     def __init__(
-        self, worker: ScoringWorker, sink: Sink, *, sensor: str, model_error: Callable[[], str | None]
+        self,
+        worker: ScoringWorker,
+        sink: Sink,
+        *,
+        sensor: str,
+        model_error: Callable[[], str | None],
+        remote: RemoteFirst | None = None,
     ) -> None:
         self._worker = worker
         self._sink = sink
         self._sensor = sensor
         self._model_error = model_error
+        self._remote = remote
         # As captured flows': those of one run and of two runs differ.
         self._uids = threading.Lock()
         self._next_uid = secrets.randbits(31) << 32
@@ -96,22 +112,6 @@ class Predictor:
         judged = await self.judge(body, dialect)
         return verdict_columns(judged.verdicts, judged.warnings)
 
-    async def invoke_columns(self, body: Body, dialect: str | None) -> bytes:
-        """Return the class codes alone as an Arrow IPC stream.
-
-        Raises:
-            RequestError: as `judge` does.
-        """
-        return code_column((await self.judge(body, dialect)).verdicts)
-
-    async def invoke(self, body: Body, dialect: str | None) -> dict[str, Any]:
-        """Return the same verdicts as MLflow's scoring protocol wants them: the class codes alone.
-
-        Raises:
-            RequestError: as `judge` does.
-        """
-        return {"predictions": (await self.judge(body, dialect)).verdicts.code.tolist()}
-
     async def judge(self, body: Body, dialect: str | None, explain: Explain = Explain.NONE) -> Judged:
         """Score and log the flows of a request's body; `dialect` None means the model's.
 
@@ -120,15 +120,13 @@ class Predictor:
                 says what to change.
             BodyTooLargeError: it holds too many flows.
             ModelNotAvailableError: no model serves yet.
+            RemoteModelError: the remote model failed, and no other serves yet.
             BusyError: the scoring queue is full.
         """
+        if self._remote and (judged := await self._remotely(body, dialect, explain, self._remote)):
+            return judged
         parsed, scorer = await _run(len(body) > LARGE_BODY_BYTES, self._parse, body, dialect)
-        too_many = len(parsed.table) > EXPLAINED_FLOWS
-        if explain is Explain.ALL and too_many:
-            raise UnprocessableError(
-                f"explain: at most {EXPLAINED_FLOWS} flows a request are explained, these are "
-                f"{len(parsed.table)}: send fewer, or leave explain out"
-            )
+        too_many = _check_explained(parsed.table, explain)
         try:
             verdicts = await self._score(parsed.table)
         except KeyError:
@@ -145,31 +143,39 @@ class Predictor:
             warnings += (f"Of more than {EXPLAINED_FLOWS} flows none is explained: send fewer a request",)
         return Judged(parsed.table, verdicts, warnings)
 
+    async def _remotely(
+        self, body: Body, dialect: str | None, explain: Explain, remote: RemoteFirst
+    ) -> Judged | None:
+        """Return what the remote model says, None where it says nothing."""
+        parsed = await _run(len(body) > LARGE_BODY_BYTES, remote.parse, body, dialect)
+        if parsed is None:
+            return None
+        _check_explained(parsed.table, explain)
+        table = self._as_own(parsed.table)
+        verdicts = await remote.judge(table)
+        if verdicts is None:
+            return None
+        self._sink.put(table, verdicts, SOURCE)
+        unexplained = (UNEXPLAINED,) if explain is not Explain.NONE else ()
+        return Judged(table, verdicts, (*parsed.warnings, *unexplained))
+
     def _parse(self, body: Body, dialect: str | None) -> tuple[ParsedRecords, Scorer]:
-        columns = read_arrow(body.content, MAX_FLOWS) if body.media_type == ARROW else None
-        rows = parse_flows(body) if columns is None else []
+        flows = read_flows(body)
         scorer = self._worker.scorer
         if scorer is None:
-            raise ModelNotAvailableError(f"{NOT_YET}: {self._model_error()}")
+            raise self._unavailable()
         record = scorer.record
         dialect = dialect or record.dialect
-        reads: dict[str, Any] = {"required": record.features, "optional": record.context}
-        try:
-            if columns is None:
-                parsed = table_from_rows(rows, dialect=dialect, **reads)
-            else:
-                parsed = table_from_arrow(columns, dialect=dialect, **reads)
-        except FeatureError as error:
-            raise UnprocessableError(
-                str(error),
-                missing=error.missing,
-                not_numeric=error.not_numeric,
-                conflicting=error.conflicting,
-            ) from None
-        except ValueError as error:
-            raise UnprocessableError(str(error)) from None
-        table = replace(parsed.table, sensor=self._sensor, flow_uid=self._take_uids(len(parsed.table)))
-        return ParsedRecords(table, parsed.warnings), scorer
+        parsed = table_of(flows, dialect, record.features, record.context)
+        return ParsedRecords(self._as_own(parsed.table), parsed.warnings), scorer
+
+    def _as_own(self, table: FlowTable) -> FlowTable:
+        return replace(table, sensor=self._sensor, flow_uid=self._take_uids(len(table)))
+
+    def _unavailable(self) -> ModelNotAvailableError:
+        if self._remote and (problem := self._remote.problem):
+            return RemoteModelError(f"{NOT_YET}: {problem}; and no other serves: {self._model_error()}")
+        return ModelNotAvailableError(f"{NOT_YET}: {self._model_error()}")
 
     def _take_uids(self, count: int) -> NDArray[np.uint64]:
         with self._uids:
@@ -184,6 +190,21 @@ class Predictor:
             raise BusyError(str(error)) from None
         except ModelUnavailableError as error:
             raise ModelNotAvailableError(f"{NOT_YET}: {error}") from None
+
+
+def _check_explained(table: FlowTable, explain: Explain) -> bool:
+    """Return whether flows are too many to explain.
+
+    Raises:
+        UnprocessableError: they are, and explanations of all were asked for.
+    """
+    too_many = len(table) > EXPLAINED_FLOWS
+    if explain is Explain.ALL and too_many:
+        raise UnprocessableError(
+            f"explain: at most {EXPLAINED_FLOWS} flows a request are explained, these are "
+            f"{len(table)}: send fewer, or leave explain out"
+        )
+    return too_many
 
 
 async def _run(in_thread: bool, function: Callable[P, ResultT], *args: P.args, **kwargs: P.kwargs) -> ResultT:

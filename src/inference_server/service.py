@@ -31,6 +31,8 @@ from inference_server.model_desk import ModelDesk
 from inference_server.novelty import NoveltyModel
 from inference_server.operating_threshold import OperatingThreshold
 from inference_server.predict import Predictor
+from inference_server.remote_first import RemoteFirst
+from inference_server.remote_model import configured_remote
 from inference_server.settings import Settings
 from inference_server.stores import configured_stores, log_limits
 from inference_server.streams.streams import Streams
@@ -81,7 +83,13 @@ class Service:
         # Choosing an extractor of another dialect is the consent to score its flows.
         consented = {captured_dialect(settings)} - {IMPROVED}
         self.novelty = NoveltyModel(settings, registry, self._novel, consented)
-        self.worker = ScoringWorker(self._scored, also_scored=consented, novelty=self.novelty.judge)
+        self.remote = configured_remote(settings)
+        self.worker = ScoringWorker(
+            self._scored, also_scored=consented, novelty=self.novelty.judge, remote=self.remote
+        )
+        self.remote_first = (
+            RemoteFirst(self.remote, at_once=settings.max_concurrent_requests) if self.remote else None
+        )
         self.threshold = OperatingThreshold(settings, self._score_with)
         self.watcher = configured_watcher(settings, registry, self._serve, self._shadow)
         self.model_desk = ModelDesk(
@@ -120,6 +128,7 @@ class Service:
             self.sink,
             sensor=settings.sensor_id,
             model_error=lambda: self.watcher.status().error,
+            remote=self.remote_first,
         )
 
     def start(self) -> None:
@@ -133,6 +142,12 @@ class Service:
         self.sink.start()
         self.archive.start()
         self.worker.start()
+        if self.settings.aws_keys_are_swapped:
+            logger.warning(
+                "AWS_SECRET_KEY holds an access key, and is used as one: swap it with AWS_ACCESS_KEY"
+            )
+        if self.remote:
+            self.remote.start()
         logger.info("loading %s", self.settings.mlflow_model_name)
         self.kernels.then(self._start_kernels_callers)
         self.threshold.start()
@@ -158,6 +173,9 @@ class Service:
         self.kdd99.stop()
         self.novelty.stop()
         self.threshold.stop()
+        if self.remote and self.remote_first:
+            self.remote_first.stop()
+            self.remote.stop()
         self.demo.stop()
         self.report.stop()
         self.resident_set.stop()
@@ -202,6 +220,7 @@ class Service:
             streams=self.streams.status(),
             kdd=self.kdd99.status(),
             novelty=self.novelty.status(),
+            remote=self.remote.status() if self.remote else None,
         )
 
     def health(self) -> dict[str, Any]:

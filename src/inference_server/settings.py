@@ -18,7 +18,7 @@ from detection.mlflow_client import embedded_uri
 from detection.model_uri import parse_model_uri
 from inference_server.configuration.alert_settings import AlertSettings
 from inference_server.configuration.promotion_settings import PromotionSettings
-from inference_server.configuration.publishing_settings import PublishingSettings
+from inference_server.configuration.remote_model_settings import RemoteModelSettings
 from inference_server.configuration.request_settings import RequestSettings
 from inference_server.configuration.secret_files import SecretFiles, from_files, variables_with
 from inference_server.configuration.serving_settings import SECOND_NAMES, ServingSettings
@@ -37,7 +37,7 @@ LIBRARY_SECRETS = (
 )
 
 
-class Settings(ServingSettings, RequestSettings, AlertSettings, PublishingSettings, PromotionSettings):
+class Settings(ServingSettings, RequestSettings, AlertSettings, RemoteModelSettings, PromotionSettings):
     """Each field is the environment variable of its name in capitals; an empty value means unset."""
 
     model_config = SettingsConfigDict(
@@ -102,7 +102,8 @@ class Settings(ServingSettings, RequestSettings, AlertSettings, PublishingSettin
         False,
         description="true or false; false leaves out PORT on the loopback interface, and TCP between this "
         "host and the addresses and ports of MLFLOW_TRACKING_URI, MLFLOW_S3_ENDPOINT_URL, "
-        "AWS_ENDPOINT_URL (also _S3, _SNS, _SQS), SQS_QUEUE_URL, WEBHOOK_URL, SMTP_HOST and SYSLOG_ADDRESS; "
+        "AWS_ENDPOINT_URL (also _S3, _SNS, _SQS), AWS_SAGEMAKER_HOST, MODEL_URI, SQS_QUEUE_URL, WEBHOOK_URL, "
+        "SMTP_HOST and SYSLOG_ADDRESS; "
         "requests to the API from other machines are captured",
     )
     capture_promiscuous: bool = Field(

@@ -80,11 +80,12 @@ def configured_benign_streams(settings: Settings) -> list[BenignStream]:
 def sns_access(settings: Settings) -> AwsAccess:
     """Return how SNS is reached."""
     topic = settings.aws_sns_predictions_topic
+    access_key, secret_key = settings.aws_keys
     return AwsAccess(
         region=topic_region(topic) if topic else settings.aws_region,
         endpoint=settings.aws_endpoint_url_sns,
-        access_key=_plain(settings.aws_access_key),
-        secret_key=_plain(settings.aws_secret_key),
+        access_key=access_key,
+        secret_key=secret_key,
     )
 
 
@@ -93,11 +94,12 @@ def sqs_access(settings: Settings) -> AwsAccess:
     queue = settings.sqs_queue_url
     parts = urlsplit(queue or "")
     elsewhere = parts.hostname and not parts.hostname.endswith(_AMAZON)
+    access_key, secret_key = settings.aws_keys
     return AwsAccess(
         region=(queue_region(queue) if queue else None) or settings.aws_region,
         endpoint=settings.aws_endpoint_url_sqs or (f"{parts.scheme}://{parts.netloc}" if elsewhere else None),
-        access_key=_plain(settings.aws_access_key),
-        secret_key=_plain(settings.aws_secret_key),
+        access_key=access_key,
+        secret_key=secret_key,
     )
 
 

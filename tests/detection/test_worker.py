@@ -14,6 +14,8 @@ import pytest
 
 from detection.novelty import Novelty
 from detection.pace import FEWEST, MOST
+from detection.remote.champion import RemoteChampion
+from detection.remote.endpoint import Endpoint
 from detection.scorer import ModelUnavailableError, Scorer
 from detection.worker import ScoringWorker
 from flows.dialects import PYTHON
@@ -22,6 +24,7 @@ from flows.table import FlowTable, concat_tables
 from flows.verdicts import Verdicts
 from helpers.models import made_up_flows, make_record, make_scorer, typical_table
 from helpers.novelty import make_detector
+from helpers.remote_model import Gateway, by_row, gateway, status
 from helpers.server import wait_until
 
 SECONDS = 60.0
@@ -486,6 +489,59 @@ def test_goes_on_after_a_failure(scorer: Scorer, caplog: pytest.LogCaptureFixtur
     assert worker.counters().failed == 7
     assert worker.counters().captured == 5
     assert caplog.text.count("OSError: disk full") == 2
+
+
+@contextmanager
+def remote_champion(model: Gateway) -> Iterator[RemoteChampion]:
+    endpoint = Endpoint("theirs", f"http://{model.address}/invocations", seconds=SECONDS, tries=1)
+    remote = RemoteChampion(endpoint, threshold=0.5, probe_seconds=0.05)
+    remote.start()
+    try:
+        wait_until(lambda: remote.answering)
+        yield remote
+    finally:
+        remote.stop()
+
+
+def test_captured_flows_are_the_remote_champions_while_it_answers(scorer: Scorer) -> None:
+    sink = Sink()
+    with (
+        gateway(by_row(lambda _: 1.0)) as model,
+        remote_champion(model) as remote,
+        working(sink, scorer, remote=remote) as worker,
+    ):
+        worker.hand_over(typical_table([0]))
+        wait_until(lambda: sink.flows == 1)
+        model.answer = status(500)
+        worker.hand_over(typical_table([0]))
+        wait_until(lambda: sink.flows == 2)
+        assert worker.submit(typical_table([0])).result(SECONDS).model_name == "ml-ids"
+        wait_until(lambda: worker.counters().waiting == 0)
+        counters = worker.counters()
+    names = [verdicts.model_name for _, verdicts in sink.delivered]
+    assert names == ["theirs", "ml-ids"]
+    assert (counters.handed_over, counters.captured, counters.attacks, counters.waiting) == (2, 2, 1, 0)
+
+
+def test_captured_flows_that_only_a_remote_champion_could_judge_wait_for_it() -> None:
+    sink = Sink()
+    well = by_row(lambda _: 0.0)
+    with (
+        gateway(well) as model,
+        remote_champion(model) as remote,
+        working(sink, None, remote=remote) as worker,
+    ):
+        model.answer = status(500)
+        worker.hand_over(typical_table([0, 5]))
+        wait_until(lambda: not remote.answering)
+        worker.hand_over(typical_table([17]))
+        assert worker.counters().waiting == 3
+        model.answer = well
+        wait_until(lambda: worker.counters().waiting == 0)
+        counters = worker.counters()
+    durations = concat_tables([table for table, _ in sink.delivered]).features[:, 0].tolist()
+    assert durations == typical_table([0, 5, 17]).features[:, 0].tolist()
+    assert (counters.captured, counters.failed, counters.waiting) == (3, 0, 0)
 
 
 def test_insufficient_flows_are_counted(scorer: Scorer) -> None:

@@ -243,5 +243,6 @@ def make_status(scorer: Any, **changes: Any) -> ServiceStatus:
         streams=StreamsStatus(opened=2, packets=5000, flows=60, attacks=6, active=1),
         kdd=None,
         novelty=None,
+        remote=None,
     )
     return replace(well, **changes)

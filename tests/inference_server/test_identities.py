@@ -71,3 +71,22 @@ def test_webhook_mail_and_syslog() -> None:
         "SMTP_USER sensor@example.org, at mail.example port 587, from sensor@example.org"
     )
     assert found["syslog"] == "nobody, at logs.example port 601 (TCP)"
+
+
+def test_keys_in_each_others_place_show_no_secret() -> None:
+    keys = {"aws_access_key": SECRET, "aws_secret_key": "AKIAQUEUE00000002222"}
+    found = _identities(aws_sns_predictions_topic=TOPIC, **keys)
+    assert found["SNS"] == "AWS_ACCESS_KEY ****2222, which is in AWS_SECRET_KEY: swap the two"
+
+
+def test_remote_models() -> None:
+    assert _identities()["remote model"] == "not used"
+    assert _identities(model_uri="https://models/invocations")["remote model"] == "nobody"
+    assert _identities(model_uri="https://models", model_uri_key=SECRET)["remote model"] == "MODEL_URI_KEY"
+    sagemaker = {
+        "aws_sagemaker_host": "runtime.sagemaker.eu-west-1.amazonaws.com",
+        "aws_sagemaker_endpoint": "ml-ids",
+        "aws_access_key": "AKIAQUEUE00000002222",
+        "aws_secret_key": SECRET,
+    }
+    assert _identities(**sagemaker)["remote model"] == "AWS_ACCESS_KEY ****2222"

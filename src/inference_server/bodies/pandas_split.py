@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import ClassVar, Final
 
 from starlette.requests import Request
 
-from inference_server.web.errors import RequestError, UnprocessableError, public_detail
-from inference_server.web.request_body import PANDAS_SPLIT, Body, read_body
+from inference_server.web.errors import RemoteModelError, RequestError, UnprocessableError, public_detail
+from inference_server.web.request_body import PANDAS_SPLIT, Body, is_pandas_split, read_body
 from inference_server.web.responses import OrjsonResponse
 
 _FIX: Final = "Please provide a valid json request body in Pandas 'split' format."
@@ -35,7 +34,7 @@ async def read_split_body(request: Request, limit: int) -> Body:
         BodyTooLargeError: it is too long.
     """
     content_type = request.headers.get("content-type")
-    if not _is_pandas_split(content_type or ""):
+    if not is_pandas_split(content_type or ""):
         raise UnsupportedMediaTypeError(
             f"Content-Type: '{content_type}' is not supported. "
             f"Supported content-types are ['{PANDAS_SPLIT}']."
@@ -43,7 +42,7 @@ async def read_split_body(request: Request, limit: int) -> Body:
     body = await read_body(request, limit)
     if not body.content.strip():
         raise NoBodyError(f"No request body supplied. {_FIX}")
-    return replace(body, media_type=PANDAS_SPLIT)
+    return body
 
 
 def answer_error(request: Request, error: RequestError) -> OrjsonResponse:
@@ -51,14 +50,8 @@ def answer_error(request: Request, error: RequestError) -> OrjsonResponse:
     if isinstance(error, UnprocessableError):
         status, text = 400, f"Invalid request body supplied. {_FIX} Cause: {error}"
     else:
-        status, text = error.status, public_detail(request, str(error))
+        # What a client of cstub/ml-ids-api knows as a failure of SageMaker.
+        status = 500 if isinstance(error, RemoteModelError) else error.status
+        text = public_detail(request, str(error))
     more = {key: value for key, value in error.body.items() if key != "detail"}
     return OrjsonResponse({"error": text, **more}, status_code=status, headers=error.headers)
-
-
-def _is_pandas_split(content_type: str) -> bool:
-    """Whether a content type is PANDAS_SPLIT, whatever its case, blanks and further parameters."""
-    media_type, *parameters = (part.strip() for part in content_type.lower().split(";"))
-    pairs = (parameter.partition("=") for parameter in parameters)
-    formats = [value.strip().strip('"') for name, _, value in pairs if name.strip() == "format"]
-    return media_type == "application/json" and formats == ["pandas-split"]

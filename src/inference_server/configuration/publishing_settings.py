@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings, NoDecode
 Addresses = Annotated[tuple[str, ...], NoDecode]
 
 _TOPIC: Final = re.compile(r"arn:aws[a-z-]*:sns:([a-z0-9-]+):\d{12}:[A-Za-z0-9_-]{1,251}(\.fifo)?")
+_KEY_ID: Final = re.compile(r"A[KS]IA[A-Z0-9]{16}")
 _ADDRESS: Final = re.compile(r"[^@\s,<>]+@[^@\s,<>]+")
 SYSLOG_PORTS: Final = {"udp": 514, "tcp": 601}
 
@@ -30,13 +31,13 @@ class PublishingSettings(BaseSettings):
     aws_region: str | None = Field(
         None,
         pattern=r"^[a-z0-9-]+$",
-        description="region, such as eu-west-1, of a queue whose URL does not name it (a topic's ARN does); "
-        "unset: as boto3 finds it",
+        description="region, such as eu-west-1, of SageMaker, and of a queue whose URL does not name it (a "
+        "topic's ARN does); unset: as boto3 finds it, of SageMaker as AWS_SAGEMAKER_HOST says",
     )
     aws_access_key: SecretStr | None = Field(
         None,
-        description="key for SNS and SQS, with AWS_SECRET_KEY; unset: the first identity that boto3 finds "
-        "(environment, profile, role)",
+        description="key for SNS, SQS and SageMaker, with AWS_SECRET_KEY; unset: the first identity that "
+        "boto3 finds (environment, profile, role)",
     )
     aws_secret_key: SecretStr | None = Field(None, description="what belongs to AWS_ACCESS_KEY")
     aws_endpoint_url_sns: str | None = Field(
@@ -147,6 +148,29 @@ class PublishingSettings(BaseSettings):
                 "PUBLISH_BENIGN=true has nowhere to go: set AWS_SNS_PREDICTIONS_TOPIC or SQS_QUEUE_URL"
             )
         return self
+
+    @property
+    def aws_keys(self) -> tuple[str | None, str | None]:
+        """AWS_ACCESS_KEY and AWS_SECRET_KEY, each in its place; None both when they are not set.
+
+        The `docker run` of cstub/ml-ids-api's README has them the wrong way round.
+        """
+        access, secret = self.aws_access_key, self.aws_secret_key
+        if access is None or secret is None:
+            return None, None
+        if self.aws_keys_are_swapped:
+            access, secret = secret, access
+        return access.get_secret_value(), secret.get_secret_value()
+
+    @property
+    def aws_keys_are_swapped(self) -> bool:
+        """Whether AWS_SECRET_KEY holds what is an access key by its looks, and AWS_ACCESS_KEY does not."""
+        access, secret = self.aws_access_key, self.aws_secret_key
+        return bool(access and secret and _key_id(secret) and not _key_id(access))
+
+
+def _key_id(secret: SecretStr) -> bool:
+    return bool(_KEY_ID.fullmatch(secret.get_secret_value()))
 
 
 def topic_region(topic_arn: str) -> str:

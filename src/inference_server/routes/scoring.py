@@ -15,7 +15,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from inference_server.bodies.arrow import ARROW
+from detection.remote.endpoint import VERSION_HEADER
+from inference_server.bodies.arrow import ARROW, code_column
 from inference_server.bodies.pandas_split import answer_error, read_split_body
 from inference_server.predict import EXPLAINED_FLOWS
 from inference_server.routes.api_models import (
@@ -126,11 +127,12 @@ async def invocations(request: Request) -> Response:
     service.keys.require(request, Role.PREDICT)
     body = await read_body(request, service.settings.max_body_bytes)
     with service.metrics.prediction_latency.time():
-        if _wants_arrow(request):
-            columns = await service.predictor.invoke_columns(body, _dialect(request))
-            return Response(columns, media_type=ARROW)
-        answer = await service.predictor.invoke(body, _dialect(request))
-    return OrjsonResponse(answer)
+        verdicts = (await service.predictor.judge(body, _dialect(request))).verdicts
+    # Those who serve this model as their remote one call it so.
+    version = {VERSION_HEADER: verdicts.model_version}
+    if _wants_arrow(request):
+        return Response(code_column(verdicts), media_type=ARROW, headers=version)
+    return OrjsonResponse({"predictions": verdicts.code.tolist()}, headers=version)
 
 
 @router.post(
@@ -144,6 +146,7 @@ async def invocations(request: Request) -> Response:
         403: {"model": SplitProblem, "description": "The key's role does not allow this"},
         413: {"model": SplitProblem, "description": "More than MAX_BODY_MB, or 10,000 flows"},
         415: {"model": SplitProblem, "description": "Another content type"},
+        500: {"model": SplitProblem, "description": "The remote model failed, and no other serves yet"},
         503: {
             "model": SplitProblem,
             "description": "No model serves yet, or the queue is full (Retry-After)",

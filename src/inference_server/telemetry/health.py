@@ -12,6 +12,7 @@ from alerting.outbox.status import OutboxStatus
 from capture.dialects import feature_names
 from capture.status import InterfaceStatus
 from detection.drift import DRIFTING_SHARE, ENOUGH_FLOWS, SHIFTED_PSI, DriftStatus
+from detection.remote.champion import RemoteStatus
 from detection.shadow import ShadowStatus
 from flows.dialects import PYTHON
 from inference_server.alerts import AlertsStatus
@@ -25,7 +26,7 @@ from inference_server.web.http_traffic import HttpStatus
 
 def degraded_reasons(status: ServiceStatus, silence_seconds: float) -> list[str]:
     """Return why the service does less than it should; nothing when all is well."""
-    reasons = [*missing_for_ready(status), *status.model.problems]
+    reasons = [*missing_for_ready(status), *_remote_reasons(status), *status.model.problems]
     reasons += [
         f"capture on {interface.interface}: no packet for {interface.silent_seconds:.0f} s"
         for interface in status.capture.interfaces
@@ -65,6 +66,14 @@ def degraded_reasons(status: ServiceStatus, silence_seconds: float) -> list[str]
     if archive.error:
         reasons.append(f"flow archive: {sum(archive.dropped.values())} flows lost: {archive.error}")
     return reasons
+
+
+def _remote_reasons(status: ServiceStatus) -> list[str]:
+    if status.remote is None or status.remote.problem is None:
+        return []
+    scorer = status.scorer
+    instead = f"{scorer.model_name} version {scorer.model_version} answers" if scorer else "no model answers"
+    return [f"{status.remote.problem}; {instead} instead"]
 
 
 def _kdd_reasons(kdd: KddStatus | None) -> list[str]:
@@ -151,7 +160,8 @@ def _oversized(interface: InterfaceStatus) -> str:
 
 def missing_for_ready(status: ServiceStatus) -> list[str]:
     """Return what keeps the service from its job; an empty list means ready."""
-    missing = [] if status.scorer else [f"{NOT_YET}: {status.model.error}"]
+    judged = status.scorer or (status.remote and status.remote.answering)
+    missing = [] if judged else [f"{NOT_YET}: {status.model.error}"]
     if status.capture.error:
         missing.append(f"no live capture: {status.capture.error}")
     missing += [
@@ -169,7 +179,7 @@ def health_body(status: ServiceStatus, silence_seconds: float) -> dict[str, Any]
     return {
         "status": "degraded" if degraded else "drift" if drift else "healthy",
         "reasons": degraded + drift,
-        "model_initialized": scorer is not None,
+        "model_initialized": _answering(status) is not None,
         "model": scorer
         and {
             "name": scorer.model_name,
@@ -184,6 +194,8 @@ def health_body(status: ServiceStatus, silence_seconds: float) -> dict[str, Any]
             "source": status.model.source,
             "checked_at": utc_text(status.model.checked_at),
         },
+        "remote_model": status.remote and _remote(status.remote),
+        "answering": _answering(status),
         "challenger": challenger_body(status),
         "kdd_model": status.kdd and asdict(status.kdd),
         "novelty": status.novelty and asdict(status.novelty),
@@ -201,6 +213,19 @@ def health_body(status: ServiceStatus, silence_seconds: float) -> dict[str, Any]
         "streams": asdict(status.streams),
         "resident_bytes": status.resident_bytes,
     }
+
+
+def _answering(status: ServiceStatus) -> dict[str, str] | None:
+    """Return which model judges flows: the remote one while it answers, else the registry's."""
+    if status.remote and status.remote.answering:
+        return {"name": status.remote.name, "version": status.remote.version}
+    if status.scorer is None:
+        return None
+    return {"name": status.scorer.model_name, "version": status.scorer.model_version}
+
+
+def _remote(remote: RemoteStatus) -> dict[str, Any]:
+    return asdict(remote) | {"answered_at": utc_text(remote.answered_at)}
 
 
 def challenger_body(status: ServiceStatus) -> dict[str, Any] | None:

@@ -120,6 +120,26 @@ COUNTERS: Final[dict[str, tuple[str, str, tuple[str, ...]]]] = {
         "Grows: look at flows of these two labels before promoting.",
         ("champion", "challenger"),
     ),
+    "remote_model_requests": (
+        "Requests to the remote model: answered, refused (these flows) or failed; probes are among them.",
+        "Failed ones grow: it is away or too slow, see /health; refused ones: it reads other features.",
+        ("outcome",),
+    ),
+    "remote_model_retries": (
+        "Requests to it that were sent once more.",
+        "Grows: the network or the model stumbles; raise its capacity before it fails.",
+        (),
+    ),
+    "remote_model_flows": (
+        "Flows that the remote model judged.",
+        "Stays while flows come: the registry's model answers; see mlids_remote_model_answering.",
+        (),
+    ),
+    "remote_model_flows_passed_over": (
+        "Flows that it should have judged and did not: the registry's model did, if there is one.",
+        "Grows: as failed mlids_remote_model_requests_total.",
+        (),
+    ),
     "novelty_flows": (
         "Captured flows, called benign, that the detector of novelty judged: novel or known.",
         "Novel ones jump: something is new on this network; see the alerts of Novelty.",

@@ -227,6 +227,11 @@ GAUGES: Final[dict[str, tuple[str, str, tuple[str, ...]]]] = {
         "0: nothing is judged; /ready says what is missing.",
         (),
     ),
+    "remote_model_answering": (
+        "1 when the remote model judges flows.",
+        "0: the registry's model answers instead, see /health.",
+        (),
+    ),
     "model_from_cache": (
         "1 when the registry has not confirmed the model that serves.",
         "1 for long: the registry cannot be reached; /health says why.",

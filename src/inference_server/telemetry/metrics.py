@@ -13,6 +13,7 @@ from alerting.flow_archive import FlowArchiveStatus
 from alerting.sink import SinkStatus
 from capture.status import InterfaceStatus
 from detection.novelty import NoveltyCounts
+from detection.remote.champion import RemoteStatus
 from detection.shadow import ShadowStatus
 from detection.worker_counters import WorkerCounters
 from flows.verdicts import BENIGN, INSUFFICIENT
@@ -101,6 +102,8 @@ def _samples(status: ServiceStatus) -> Iterable[Sample]:
         yield from _shadow_samples(status.shadow)
     if status.novelty:
         yield from _novelty_samples(status.novelty.counts)
+    if status.remote:
+        yield from _remote_samples(status.remote)
     yield from _model_samples(status)
     yield from _sink_samples(status.sink)
     yield from alert_samples(status)
@@ -187,6 +190,15 @@ def _novelty_samples(counts: NoveltyCounts) -> Iterable[Sample]:
     yield "novelty_flows", ("known",), counts.looked_at - counts.novel
     for reason, flows in counts.skipped.items():
         yield "novelty_flows_skipped", (reason,), flows
+
+
+def _remote_samples(remote: RemoteStatus) -> Iterable[Sample]:
+    yield "remote_model_answering", (), float(remote.answering)
+    for outcome, calls in remote.calls.items():
+        yield "remote_model_requests", (outcome,), calls
+    yield "remote_model_retries", (), remote.retries
+    yield "remote_model_flows", (), remote.flows
+    yield "remote_model_flows_passed_over", (), remote.passed_over
 
 
 def _shadow_samples(shadow: ShadowStatus) -> Iterable[Sample]:

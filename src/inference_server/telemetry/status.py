@@ -11,6 +11,7 @@ from alerting.housekeeping import StoreStatus
 from alerting.line_file import LineFileStatus
 from alerting.sink import SinkStatus
 from detection.drift import DriftStatus
+from detection.remote.champion import RemoteStatus
 from detection.scorer import Scorer
 from detection.shadow import ShadowStatus
 from detection.watcher import ModelStatus
@@ -53,6 +54,7 @@ class ServiceStatus:
         streams: captures that are sent without end.
         kdd: the model of KDD_MODEL_NAME, None when that is not set.
         novelty: the detector of NOVELTY_MODEL_NAME, None when that is not set.
+        remote: the remote model, None when the settings name none.
     """
 
     scorer: Scorer | None
@@ -78,6 +80,7 @@ class ServiceStatus:
     streams: StreamsStatus
     kdd: KddStatus | None
     novelty: NoveltyStatus | None
+    remote: RemoteStatus | None
 
 
 def log_files(status: ServiceStatus) -> tuple[LineFileStatus, ...]:

@@ -10,6 +10,7 @@ RequestError
 ├── UnprocessableError      422
 ├── TooManyRequestsError    429, with Retry-After
 ├── ModelNotAvailableError  503
+│   └── RemoteModelError
 ├── BusyError               503, with Retry-After
 └── StorageFullError        507
 """
@@ -106,6 +107,10 @@ class ModelNotAvailableError(RequestError):
     """No model serves yet."""
 
     status = 503
+
+
+class RemoteModelError(ModelNotAvailableError):
+    """The remote model gave no verdict, and no other model serves yet."""
 
 
 class BusyError(RequestError):

@@ -65,8 +65,17 @@ async def read_body(request: Request, limit: int) -> Body:
         if size > limit:
             raise BodyTooLargeError(message)
         parts.append(part)
-    media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
-    return Body(b"".join(parts), media_type)
+    content_type = headers.get("content-type", "")
+    plain = content_type.partition(";")[0].strip().lower()
+    return Body(b"".join(parts), PANDAS_SPLIT if is_pandas_split(content_type) else plain)
+
+
+def is_pandas_split(content_type: str) -> bool:
+    """Whether a content type is PANDAS_SPLIT, whatever its case, blanks and further parameters."""
+    media_type, *parameters = (part.strip() for part in content_type.lower().split(";"))
+    pairs = (parameter.partition("=") for parameter in parameters)
+    formats = [value.strip().strip('"') for name, _, value in pairs if name.strip() == "format"]
+    return media_type == "application/json" and formats == ["pandas-split"]
 
 
 def parse_flows(body: Body, max_flows: int = MAX_FLOWS) -> list[Rows]:

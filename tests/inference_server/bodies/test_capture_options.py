@@ -80,3 +80,21 @@ def test_own_traffic_can_be_captured() -> None:
 def test_impossible_values_are_refused_by_name(field: str, value: int) -> None:
     with pytest.raises(ValueError, match=field.upper()):
         load_settings(**{field: value})
+
+
+@pytest.mark.parametrize(
+    ("chosen", "service"),
+    [
+        ({"model_uri": "http://models:9000/invocations"}, OwnService("MODEL_URI", 9000, "models")),
+        (
+            {
+                "aws_sagemaker_host": "localhost:8443",
+                "aws_sagemaker_endpoint": "e",
+                "aws_region": "eu-west-1",
+            },
+            OwnService("AWS_SAGEMAKER_HOST", 8443, "localhost"),
+        ),
+    ],
+)
+def test_so_is_a_remote_model(chosen: dict[str, str], service: OwnService) -> None:
+    assert service in capture_options(load_settings(**chosen)).own_traffic

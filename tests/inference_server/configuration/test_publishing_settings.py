@@ -55,3 +55,17 @@ def test_syslog_addresses() -> None:
 def test_lists_of_addresses() -> None:
     settings = load_settings(alert_email_to="a@b, c@d,", smtp_host="mail")
     assert settings.alert_email_to == ("a@b", "c@d")
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_keys_are_told_from_each_other_by_their_looks(swapped: bool) -> None:
+    access, secret = "AKIATHEIRS1234567890", "a-secret-key-of-forty-characters-1234567"
+    first, second = (secret, access) if swapped else (access, secret)
+    settings = load_settings(aws_access_key=first, aws_secret_key=second)
+    assert settings.aws_keys == (access, secret)
+    assert settings.aws_keys_are_swapped is swapped
+
+
+def test_keys_of_other_looks_stay_where_they_are() -> None:
+    assert load_settings(aws_access_key="local", aws_secret_key="local").aws_keys == ("local", "local")
+    assert load_settings().aws_keys == (None, None)
