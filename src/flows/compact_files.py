@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from flows.derived import follows
-from flows.parquet_files import arrow_rows
+from flows.parquet_rows import arrow_rows
 from flows.table import FlowTable
 
 LEVEL: Final = 19

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
@@ -11,13 +12,14 @@ from hypothesis import strategies as st
 
 from flows.csv_files import write_csv
 from flows.parquet_files import (
-    METADATA_KEY,
     ROWS_AT_ONCE,
     ParquetFlowReader,
     ParquetFlowWriter,
+    parquet_pieces,
     read_parquet,
     write_parquet,
 )
+from flows.parquet_rows import METADATA_KEY
 from flows.schema import COMMON_NAMES, IMPROVED_NAMES
 from flows.table import UNKNOWN_TIME, FlowTable, concat_tables
 from helpers.flows import SHARED, assert_same_table, flow_table, flow_tables, needs_shared
@@ -220,3 +222,16 @@ def test_a_reader_wants_a_file_of_ours(tmp_path):
     pd.DataFrame({"a": [1]}).to_parquet(tmp_path / "foreign.parquet")
     with pytest.raises(ValueError, match=r"foreign\.parquet: not a Parquet file that this program wrote"):
         ParquetFlowReader(tmp_path / "foreign.parquet")
+
+
+def test_pieces_are_the_whole_file(tmp_path):
+    own, other = tmp_path / "own.parquet", tmp_path / "other.parquet"
+    rows = ROWS_AT_ONCE + 5
+    features = np.random.default_rng(0).normal(size=(rows, len(COMMON_NAMES)))
+    write_parquet(FlowTable.from_features(features, COMMON_NAMES, "improved"), own)
+    pq.write_table(pa.table({name: features[:, at] for at, name in enumerate(COMMON_NAMES)}), other)
+    for path in (own, other):
+        pieces = list(parquet_pieces(path))
+        assert [len(piece) for piece in pieces] == [ROWS_AT_ONCE, 5]
+        whole = read_parquet(path)
+        assert_same_table(replace(concat_tables(pieces), flow_uid=whole.flow_uid), whole)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
 import pickle
 import platform
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ import ray
 import ray.data
 
 from detection.scorer import Scorer
+from flows.ray_cluster import connected
 from inference_server.bulk.captures import Capture
 from inference_server.bulk.engines import Work
 from inference_server.bulk.packed_model import PackedModel
@@ -23,8 +23,6 @@ from inference_server.bulk.places import Place, place_named
 from inference_server.bulk.scoring import Outcome, score_capture
 
 SOURCE_ROOT: Final = Path(__file__).resolve().parents[2]
-OBJECT_STORE_BYTES: Final = 128 << 20
-"""Of a cluster of this machine alone: what goes through it are names and counts."""
 
 
 def score_on_ray(work: Work) -> Iterator[Outcome]:
@@ -37,30 +35,8 @@ def score_on_ray(work: Work) -> Iterator[Outcome]:
         ConnectionError: the cluster cannot be reached.
         ValueError: the model does not work on a node, or a node has another version of this program.
     """
-    with_cluster()
-    try:
+    with connected():
         yield from _outcomes(work)
-    finally:
-        ray.shutdown()
-
-
-def with_cluster() -> None:
-    """Connect to the cluster of RAY_ADDRESS, or start one in this machine.
-
-    Raises:
-        ConnectionError: it cannot be reached.
-    """
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    address = os.environ.get("RAY_ADDRESS", "local")
-    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "error"}
-    if address == "local":
-        quiet |= {"include_dashboard": False, "object_store_memory": OBJECT_STORE_BYTES}
-        quiet |= {"_node_ip_address": "127.0.0.1"}
-    try:
-        ray.init(address=address, **quiet)
-    except (ConnectionError, RuntimeError, ValueError) as error:
-        first = str(error).strip().splitlines()[0]
-        raise ConnectionError(f"RAY_ADDRESS={address}: {first}; start it with: ray start --head") from None
 
 
 def _outcomes(work: Work) -> Iterator[Outcome]:

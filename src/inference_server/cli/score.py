@@ -17,9 +17,10 @@ from flows.s3 import SCHEME
 from flows.table import FlowTable
 from flows.verdicts import Verdicts
 from inference_server.champion import champion_for_commands
+from inference_server.cli.engine import Engine
 from inference_server.cli.inputs import LAST_HELP, Inputs, check_features, chosen_inputs
 from inference_server.cli.reading import ReadingBar, ahead, one_line_errors, output_format, whole_file
-from inference_server.cli.score_captures import Engine, is_place, score_captures
+from inference_server.cli.score_captures import is_place, score_captures
 from inference_server.cli.verdict_files import open_verdict_file
 from inference_server.cli.verdict_summary import verdict_summary
 from inference_server.settings import Settings, load_settings

@@ -6,7 +6,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
@@ -19,18 +18,12 @@ from inference_server.bulk.captures import find_captures
 from inference_server.bulk.engines import Work, score_here
 from inference_server.bulk.packed_model import PackedModel, packed_champion
 from inference_server.bulk.scoring import Outcome
+from inference_server.cli.engine import Engine
 from inference_server.cli.reading import errors
 from inference_server.cli.verdict_summary import verdict_summary
 from inference_server.settings import Settings
 
 FLOW_FILES: Final = (".parquet", ".csv", ".csv.gz", ".csv.xz")
-
-
-class Engine(StrEnum):
-    """Who scores."""
-
-    LOCAL = "local"
-    RAY = "ray"
 
 
 def is_place(output: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -17,6 +18,7 @@ from detection.registry import CHALLENGER, Registry
 from flows.kdd99 import FEATURES as KDD99
 from inference_server.champion import champion_for_commands
 from inference_server.cli.data_options import reading
+from inference_server.cli.engine import Engine
 from inference_server.cli.inputs import LAST_HELP, Inputs, chosen_inputs
 from inference_server.cli.reading import ReadingBar, errors
 from inference_server.cli.registry import model_name, settings_registry, told, version_of
@@ -66,6 +68,20 @@ Context = Annotated[
         "while such a model serves",
     ),
 ]
+Sample = Annotated[
+    int | None,
+    typer.Option(
+        "--sample",
+        min=1000,
+        metavar="ROWS",
+        help="of Parquet files that memory does not hold: read piece by piece, so many rows, of all classes "
+        "alike",
+    ),
+]
+TrainEngine = Annotated[
+    Engine,
+    typer.Option("--engine", help="whose cores fit: this machine's, or those of RAY_ADDRESS's cluster"),
+]
 
 
 def train(
@@ -92,6 +108,8 @@ def train(
     last: Annotated[str | None, typer.Option(metavar="TIME", help=LAST_HELP)] = None,
     labels: Labels = None,
     context: Context = False,
+    sample: Sample = None,
+    engine: TrainEngine = Engine.LOCAL,
     name: Annotated[
         str | None,
         typer.Option(
@@ -112,20 +130,35 @@ def train(
         recipe = Recipe(kind_named(estimator), parameters(param or []), seed, binary)
         recipe.kind.check(recipe.params)
         if context:
-            _check_context(recipe, own=bool(chosen or labels))
-        base = _base(data, labels, settings, context=context)
+            _check_context(recipe, own=bool(chosen or labels), sample=sample)
+        base = _base(data, labels, settings, sample, context=context)
         found = None if chosen is None else _baseline(chosen, base.dialect)
         bounds = Bounds(search, search_seconds) if search else None
         with tempfile.TemporaryDirectory(prefix="ml-ids-train-") as scratch:
             package = Path(scratch) / "package"
-            trained = _train(settings, base, found, recipe, bounds, package)
+            with _fitting(engine):
+                trained = _train(settings, base, found, recipe, bounds, package)
             _register(settings, registry, package, trained, base, [*data, *filter(None, [labels])], name)
 
 
-def _check_context(recipe: Recipe, *, own: bool) -> None:
+def _fitting(engine: Engine) -> AbstractContextManager[None]:
+    if engine is Engine.LOCAL:
+        return nullcontext()
+    try:
+        from training.on_ray import fitting_on_ray
+    except ModuleNotFoundError as error:
+        raise ValueError(
+            f"--engine ray needs {error.name}: pip install 'ml-ids[sensor,training,ray]'"
+        ) from None
+    return fitting_on_ray()
+
+
+def _check_context(recipe: Recipe, *, own: bool, sample: int | None) -> None:
     """Raise ValueError when a model of this recipe, or what it is trained on, cannot have context."""
     from training.estimators import NATIVE
 
+    if sample is not None:
+        raise ValueError("--context goes without --sample: it is told by whole captures")
     if own:
         raise ValueError("--context goes without --baseline, --last and --labels: these do not tell it")
     if not recipe.kind.takes_nan:
@@ -159,15 +192,21 @@ def _value(text: str) -> Any:
         return text
 
 
-def _base(data: list[str], labels: str | None, settings: Settings, *, context: bool) -> LabelledFlows:
+def _base(
+    data: list[str], labels: str | None, settings: Settings, sample: int | None, *, context: bool
+) -> LabelledFlows:
     from training.cleaning import tidied
     from training.dataset import joined
     from training.sources.feedback import feedback_flows
     from training.sources.read import ReadOptions, read_training_data
+    from training.sources.sample import sampled_training_data
 
     with reading(data) as fetching:
         options = ReadOptions(context=context, fetching=fetching)
-        base = read_training_data(data, options=options)
+        if sample is None:
+            base = read_training_data(data, options=options)
+        else:
+            base = sampled_training_data(data, sample, options=options)
         if labels is None:
             return base
         more = (

@@ -14,7 +14,7 @@ from flows.csv_files import read_csv
 from flows.hdf5_files import read_hdf5
 from flows.kdd99 import FEATURES
 from flows.kdd99_files import is_kdd99, read_connections
-from flows.parquet_files import read_parquet
+from flows.parquet_files import parquet_pieces, read_parquet
 from flows.schema import COMMON_NAMES
 from flows.table import FlowTable
 from training.cleaning import DUPLICATE, Attempted, labelled, tidied
@@ -161,19 +161,50 @@ def _is_read(file: Path, options: ReadOptions) -> bool:
     return file.name.lower().endswith(FLOW_FILES) and not is_label_file(file)
 
 
+def pieces(location: str | Path, options: ReadOptions) -> Iterator[Source]:
+    """Yield the Parquet files of a location piece by piece, so that none is ever in memory entirely.
+
+    Raises:
+        OSError: as `sources`.
+        ValueError: as `sources`, or something is there that can only be read entirely.
+    """
+    url = str(location)
+    there = fetched(url, options.fetching) if is_remote(url) else Path(location)
+    found = sorted(there.rglob("*")) if there.is_dir() else [there]
+    for file in [each for each in found if each == there or (each.is_file() and _is_read(each, options))]:
+        name = str(file).replace(str(there), shown(url)) if is_remote(url) else str(file)
+        if file.suffix.lower() not in PARQUET:
+            raise ValueError(f"{name}: --sample reads Parquet only, which ml-ids data convert makes")
+        dropped: Counter[str] = Counter()
+        names = options.names or COMMON_NAMES
+        for table in parquet_pieces(file, dialect=options.dialect, required=names, dropped=dropped):
+            if {"alert_id", "verdict"} <= table.extras.keys():
+                raise ValueError(f"{name}: what people said of alerts is read entirely: leave --sample out")
+            yield _tidy_source(name, table, dropped)
+            dropped.clear()
+
+
 def _source(path: Path, options: ReadOptions) -> Source:
     dropped: Counter[str] = Counter()
     table = _table(path, options, dropped)
     if options.context and not is_capture(path):
         table = with_context(table)
+    source = _tidy_source(str(path), table, dropped)
+    if options.nrows is not None and len(source.table) > options.nrows:
+        source.table = source.table.take(slice(options.nrows))
+    if {"alert_id", "verdict"} <= table.extras.keys():
+        said = latest_said(source.table, str(path), wanted_names(table, options))
+        source.table, source.dropped[CONTRADICTED] = said
+    return source
+
+
+def _tidy_source(name: str, table: FlowTable, dropped: Counter[str]) -> Source:
+    """Return a source without rows of flows that went on, and with the starts that it tells."""
+    dropped = Counter(dropped)
     if table.provisional.any():
         dropped[PROVISIONAL] += int(table.provisional.sum())
         table = table.take(~table.provisional)
-    if options.nrows is not None and len(table) > options.nrows:
-        table = table.take(slice(options.nrows))
-    if {"alert_id", "verdict"} <= table.extras.keys():
-        table, dropped[CONTRADICTED] = latest_said(table, str(path), wanted_names(table, options))
-    return Source(str(path), with_cic_times(table), dropped)
+    return Source(name, with_cic_times(table), dropped)
 
 
 def _table(path: Path, options: ReadOptions, dropped: Counter[str]) -> FlowTable:
