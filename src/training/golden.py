@@ -18,9 +18,16 @@ def golden_rows(
     """
     random = np.random.default_rng(seed)
     odd = _odd_rows(features.shape[1])
-    grids = [np.quantile(features[codes == code], LEVELS, axis=0).T for code in np.unique(codes)]
+    grids = [_grid(features[codes == code]) for code in np.unique(codes)]
     drawn = [_draw(grids[number % len(grids)], random) for number in range(rows - len(odd))]
     return np.vstack([drawn, odd])
+
+
+def _grid(features: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the quantiles of n x F rows, F x LEVELS; rates over no time, which are infinite, count as 0."""
+    features[np.isinf(features)] = 0.0
+    grid: NDArray[np.float64] = np.quantile(features, LEVELS, axis=0).T
+    return grid
 
 
 def _draw(grid: NDArray[np.float64], random: np.random.Generator) -> NDArray[np.float64]:

@@ -29,9 +29,8 @@ ARGUMENTS = (
 
 
 @contextmanager
-def chromium() -> Iterator[Browser]:
+def chromium(path: str | None = shutil.which("chromium")) -> Iterator[Browser]:
     """Run the browser; skips the test where it is not installed."""
-    path = shutil.which("chromium")
     if path is None:
         pytest.skip("needs chromium (apt-get install chromium)")
     with sync_playwright() as playwright:

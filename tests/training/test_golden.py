@@ -21,3 +21,11 @@ def test_rows_hold_what_preprocessing_must_replace() -> None:
     assert np.isposinf(rows).any()
     assert np.isneginf(rows).any()
     assert (rows < 0).any()
+
+
+def test_rates_over_no_time_lead_to_known_values() -> None:
+    features, codes = made_up_flows(600)
+    features[::3, 5] = np.inf
+    rows = golden_rows(features, codes, 64, seed=1)
+    assert np.isfinite(rows[:55, 5]).all()
+    assert np.isinf(features[::3, 5]).all()
