@@ -1,4 +1,5 @@
-# The sensor, which is what a build without a target makes, and the target `mlflow`: its registry's server.
+# The sensor, which is what a build without a target makes; the targets `mlflow`: its registry's server, and
+# `sagemaker`: training and serving as SageMaker starts them.
 ARG PYTHON_IMAGE=python:3.11-slim
 
 FROM ${PYTHON_IMAGE} AS build
@@ -60,5 +61,23 @@ USER 10001:10001
 EXPOSE 5000
 CMD ["mlflow", "server", "--host", "0.0.0.0", "--port", "5000", "--workers", "1", \
      "--backend-store-uri", "sqlite:////mlflow/mlflow.db", "--artifacts-destination", "/mlflow/artifacts"]
+
+FROM build AS build-sagemaker
+COPY deploy/docker/sagemaker.txt /tmp/
+RUN python -m venv /opt/ml-ids-sagemaker && \
+    /opt/ml-ids-sagemaker/bin/pip install --quiet --require-hashes -r /tmp/sagemaker.txt -r /tmp/build.txt && \
+    /opt/ml-ids-sagemaker/bin/pip install --quiet --no-deps --no-build-isolation -e /app
+
+FROM ${PYTHON_IMAGE} AS sagemaker
+ENV PATH=/opt/ml-ids-sagemaker/bin:${PATH} PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 HOME=/tmp ML_IDS_CONTAINER=1 \
+    NUMBA_CACHE_DIR=/tmp/numba MLFLOW_DISABLE_TELEMETRY=true STATE_DIR=/tmp/ml-ids/state LOG_DIR=/tmp/ml-ids/logs
+# catboost and scikit-learn ask for OpenMP, which wheels bring; libpcap is not needed: nothing is captured here.
+COPY --from=build-sagemaker /opt/ml-ids-sagemaker /opt/ml-ids-sagemaker
+COPY --from=build-sagemaker /app /app
+WORKDIR /app
+EXPOSE 8080
+# SageMaker starts it as root, with `train` or `serve`, and mounts /opt/ml.
+ENTRYPOINT ["ml-ids", "sagemaker"]
+CMD ["serve"]
 
 FROM ml-ids

@@ -24,10 +24,11 @@ NO_HANGING := --timeout 600 -o faulthandler_timeout=660 -o faulthandler_exit_on_
 test: export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run train test lint fmt bench verify image test-deploy audit sbom push deploy mlflow-ui docs split_dataset train_local requirements
+.PHONY: help setup run train test lint fmt bench verify image test-deploy audit sbom push deploy mlflow-ui docs split_dataset train_local requirements \
+  sagemaker_build_image sagemaker_push_image sagemaker_train_local sagemaker_train_aws sagemaker_deploy sagemaker_undeploy
 
 help:  ## list the targets
-	@sed -n 's/^\([a-z_-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z_-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 24
 
 setup: $(STAMP)  ## install the pinned requirements and the project into .venv
 
@@ -110,6 +111,33 @@ train_local: setup  ## CatBoost on TRAIN_PATH, VAL_PATH, TEST_PATH by TRAIN_PARA
 	@$(BIN)/ml-ids train-local --train-path "$(TRAIN_PATH)" --val-path "$(VAL_PATH)" --test-path "$(TEST_PATH)" \
 	  --train-param-path "$(TRAIN_PARAM_PATH)" --output-path build/models/gradient_boost
 
+SAGEMAKER_IMAGE              := ml-ids-train-sagemaker
+SAGEMAKER_TRAIN_CONFIG_PATH  ?= deploy/sagemaker/train-gpu.json
+SAGEMAKER_DEPLOY_CONFIG_PATH ?= deploy/sagemaker/deploy.json
+JOB = $(if $(DEPLOY_REF),--ref '$(DEPLOY_REF)',$(if $(JOB_ID),--job-id '$(JOB_ID)'))
+tagged = $(SAGEMAKER_IMAGE):$(or $(TAG),$(error name the image's tag: make $@ TAG=latest))
+
+sagemaker_build_image:  ## build the image that SageMaker trains and serves with, ml-ids-train-sagemaker:TAG
+	docker build --target sagemaker --tag "$(tagged)" .
+
+sagemaker_push_image: setup  ## push it to Amazon's registry; its name there: sagemaker-image-name.txt
+	@$(BIN)/ml-ids sagemaker push-image --image "$(tagged)"
+
+sagemaker_train_local: setup  ## train in it on this machine: build/sagemaker/ml-ids-sagemaker-job/model
+	@$(BIN)/ml-ids sagemaker train-local --image "$(tagged)" --train-path "$(TRAIN_PATH)" --val-path "$(VAL_PATH)" \
+	  --test-path "$(TEST_PATH)" --params "$(TRAIN_PARAM_PATH)"
+
+sagemaker_train_aws: setup  ## train on SageMaker with SAGEMAKER_IMAGE_NAME as job JOB_ID
+	@$(BIN)/ml-ids sagemaker train-aws --image "$(or $(SAGEMAKER_IMAGE_NAME),$(error name the image in Amazon's registry: \
+	  make $@ SAGEMAKER_IMAGE_NAME="$$(cat sagemaker-image-name.txt)" JOB_ID=ml-ids-1))" \
+	  $(JOB) --config "$(SAGEMAKER_TRAIN_CONFIG_PATH)" --params "$(TRAIN_PARAM_PATH)"
+
+sagemaker_deploy: setup  ## serve what the job JOB_ID, or the tag DEPLOY_REF, trained
+	@$(BIN)/ml-ids sagemaker deploy $(JOB) --config "$(SAGEMAKER_DEPLOY_CONFIG_PATH)"
+
+sagemaker_undeploy: setup  ## take it away
+	@$(BIN)/ml-ids sagemaker undeploy --config "$(SAGEMAKER_DEPLOY_CONFIG_PATH)"
+
 # Not deep: torch is larger than all the others.
 EXTRAS := $(patsubst %,--extra %,catboost clients dev lab ray sensor training)
 
@@ -122,6 +150,7 @@ requirements: setup  ## compile requirements.txt from pyproject.toml; UPGRADE=--
 	    --no-emit-index-url --custom-compile-command 'make requirements' $(UPGRADE) $$pins.in -o $$pins.txt || exit 1; \
 	done
 	for name in 'sensor=--constraint requirements.txt --extra sensor pyproject.toml' \
+	    'sagemaker=--constraint requirements.txt --extra sensor --extra training --extra catboost pyproject.toml' \
 	    'mlflow=--constraint requirements.txt deploy/docker/mlflow.in' aws-local=deploy/docker/aws-local.in s3=deploy/docker/s3.in; do \
 	  $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url \
 	    --custom-compile-command 'make requirements' $(UPGRADE) $${name#*=} -o deploy/docker/$${name%%=*}.txt || exit 1; \

@@ -2,15 +2,59 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from detection.model import check_width
 
+FILLING: Final = "ml-ids-filling"
+"""The key of a `Filling` in a model file's metadata."""
+
+BEYOND: Final = 3e38
+"""From here on a value stands for an infinity."""
+
 MISSING = "CatBoost is not installed, and this model needs it: pip install 'ml-ids[catboost]'"
+
+
+@dataclass(frozen=True, slots=True)
+class Filling:
+    """What stands for values that training took for missing: NaN, infinities, and negative ones.
+
+    Attributes:
+        medians: one a feature; NaN leaves it to the trees.
+        negative: whether each feature may be negative.
+    """
+
+    medians: NDArray[np.float64]
+    negative: NDArray[np.bool_]
+
+    def fill(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return n x F rows without what is missing."""
+        lacking = ~(np.abs(rows) < BEYOND) | ((rows < 0) & ~self.negative)
+        return np.where(lacking, self.medians, rows)
+
+    def to_json(self) -> str:
+        """Return it as text."""
+        medians = [None if np.isnan(value) else value for value in self.medians.tolist()]
+        return json.dumps({"medians": medians, "negative": self.negative.tolist()})
+
+    @classmethod
+    def from_json(cls, text: str) -> Filling:
+        """Read the text.
+
+        Raises:
+            ValueError: it is none.
+        """
+        try:
+            found = json.loads(text)
+            return cls(np.array(found["medians"], np.float64), np.array(found["negative"], np.bool_))
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"{FILLING} cannot be read: {error}") from None
 
 
 class CatBoostModel:
@@ -32,6 +76,10 @@ class CatBoostModel:
             unread = ", ".join(names[at] for at in sorted(kinds))
             raise ValueError(f"the CatBoost model reads features that are not numbers: {unread}")
         self._features = len(names)
+        written = applier.get_metadata().get(FILLING)
+        self._filling = Filling.from_json(written) if written else None
+        if self._filling and not len(self._filling.medians) == len(self._filling.negative) == len(names):
+            raise ValueError(f"{FILLING} is not of {len(names)} features")
 
     @classmethod
     def from_bytes(cls, content: bytes) -> CatBoostModel:
@@ -73,6 +121,8 @@ class CatBoostModel:
         check_width(rows, self._features)
         if not len(rows):
             return np.empty((0, self._classes))
+        if self._filling:
+            rows = self._filling.fill(rows)
         # One thread: a pool would take the cores from capture, and cost more than a small batch.
         answers = self._applier.predict(rows, prediction_type="Probability", thread_count=1)
         return np.asarray(answers, np.float64).reshape(len(rows), self._classes)

@@ -11,6 +11,7 @@ import logging
 import shutil
 import tempfile
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -70,10 +71,23 @@ class TrainingParams(BaseModel):
         try:
             return cls.model_validate_json(path.read_bytes())
         except ValidationError as error:
-            problems = "; ".join(
-                f"{'.'.join(map(str, e['loc'])) or 'file'}: {e['msg']}" for e in error.errors()
-            )
-            raise ValueError(f"{path}: {problems}") from None
+            raise ValueError(f"{path}: {_problems(error)}") from None
+
+    @classmethod
+    def of(cls, given: Mapping[str, object], where: str) -> TrainingParams:
+        """Take parameters that were read from `where`.
+
+        Raises:
+            ValueError: there are others, or values that are not possible.
+        """
+        try:
+            return cls.model_validate(given)
+        except ValidationError as error:
+            raise ValueError(f"{where}: {_problems(error)}") from None
+
+
+def _problems(error: ValidationError) -> str:
+    return "; ".join(f"{'.'.join(map(str, e['loc'])) or 'file'}: {e['msg']}" for e in error.errors())
 
 
 @dataclass(frozen=True, slots=True)

@@ -193,7 +193,6 @@ def test_the_variables_of_their_docker_run_start_the_service(
                 "START_CICFLOWMETER": "false",
                 "DEMO": "0",
                 "REMOTE_MODEL_SECONDS": "20",
-                "REMOTE_MODEL_NUMBERS": "code",
                 "MLFLOW_TRACKING_URI": embedded_uri(champion_state),
             }
             with (
@@ -206,6 +205,6 @@ def test_the_variables_of_their_docker_run_start_the_service(
                 assert answered.json() == [1.0, 0.0]
                 detail = client.post("/api/predictions?detail=1", json=body, headers=SPLIT).json()
                 assert detail["model"] == {"name": "sagemaker:ml-ids", "version": "1"}
-                assert [each["label"] for each in detail["details"]] == ["Portscan", "benign"]
+                assert [each["label"] for each in detail["details"]] == ["Attack", "benign"]
             assert "swap it with AWS_ACCESS_KEY" in started.output.read_text()
             assert {request.url.path for request in sagemaker.requests} == {ENDPOINT}

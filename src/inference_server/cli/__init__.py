@@ -26,6 +26,7 @@ COMMANDS: Final = (
     "outbox",
     "upgrade",
     "check-config",
+    "sagemaker",
     "setup-extractor",
     "compare-extractors",
     "lab",

@@ -34,7 +34,7 @@ from inference_server.service import Service
 from inference_server.web.api_keys import Role
 from inference_server.web.auth import SECURITY
 from inference_server.web.errors import RequestError, UnprocessableError, answer_problem
-from inference_server.web.request_body import read_body
+from inference_server.web.request_body import PANDAS_SPLIT, read_body
 from inference_server.web.responses import OrjsonResponse
 
 DOCUMENTED: Final[dict[str, Any]] = {
@@ -117,12 +117,16 @@ async def predict(request: Request) -> Response:
 
 @router.post(
     "/invocations",
-    response_model=Invocations,
+    response_model=Invocations | list[float],
     openapi_extra={"requestBody": flows_request_body(), "parameters": [*DIALECT]},
     **DOCUMENTED_COLUMNS,
 )
 async def invocations(request: Request) -> Response:
-    """Judge what `POST /predict` judges, and answer as in MLflow's scoring protocol: class codes alone."""
+    """Judge what `POST /predict` judges, and answer as in MLflow's scoring protocol: class codes alone.
+
+    `application/json; format=pandas-split` is answered as the model of cstub/ml-ids did: a list of 1.0 for
+    each attack and 0.0 for every other flow.
+    """
     service = _service(request)
     service.keys.require(request, Role.PREDICT)
     body = await read_body(request, service.settings.max_body_bytes)
@@ -132,6 +136,8 @@ async def invocations(request: Request) -> Response:
     version = {VERSION_HEADER: verdicts.model_version}
     if _wants_arrow(request):
         return Response(code_column(verdicts), media_type=ARROW, headers=version)
+    if body.media_type == PANDAS_SPLIT:
+        return OrjsonResponse(verdicts.is_attack.astype(float), headers=version)
     return OrjsonResponse({"predictions": verdicts.code.tolist()}, headers=version)
 
 
