@@ -62,19 +62,22 @@ EXPOSE 5000
 CMD ["mlflow", "server", "--host", "0.0.0.0", "--port", "5000", "--workers", "1", \
      "--backend-store-uri", "sqlite:////mlflow/mlflow.db", "--artifacts-destination", "/mlflow/artifacts"]
 
-FROM build AS build-sagemaker
-COPY deploy/docker/sagemaker.txt /tmp/
-RUN python -m venv /opt/ml-ids-sagemaker && \
-    /opt/ml-ids-sagemaker/bin/pip install --quiet --require-hashes -r /tmp/sagemaker.txt -r /tmp/build.txt && \
-    /opt/ml-ids-sagemaker/bin/pip install --quiet --no-deps --no-build-isolation -e /app
-
 FROM ${PYTHON_IMAGE} AS sagemaker
-ENV PATH=/opt/ml-ids-sagemaker/bin:${PATH} PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 HOME=/tmp ML_IDS_CONTAINER=1 \
-    NUMBA_CACHE_DIR=/tmp/numba MLFLOW_DISABLE_TELEMETRY=true STATE_DIR=/tmp/ml-ids/state LOG_DIR=/tmp/ml-ids/logs
-# catboost and scikit-learn ask for OpenMP, which wheels bring; libpcap is not needed: nothing is captured here.
-COPY --from=build-sagemaker /opt/ml-ids-sagemaker /opt/ml-ids-sagemaker
-COPY --from=build-sagemaker /app /app
+ARG NUMBA_CPU_NAME=x86-64-v2
+ARG NUMBA_CPU_FEATURES=+sse4.2
+ENV PATH=/opt/ml-ids/bin:${PATH} PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 HOME=/tmp ML_IDS_CONTAINER=1 \
+    NUMBA_CPU_NAME=${NUMBA_CPU_NAME} NUMBA_CPU_FEATURES=${NUMBA_CPU_FEATURES} NUMBA_CACHE_DIR=/opt/ml-ids/kernels \
+    STATE_DIR=/tmp/ml-ids/state LOG_DIR=/tmp/ml-ids/logs MLFLOW_DISABLE_TELEMETRY=true
+COPY deploy/docker/sagemaker.txt src/capture/extractors/build.txt /tmp/
+RUN python -m venv /opt/ml-ids && \
+    pip install --quiet --disable-pip-version-check --no-cache-dir --require-hashes -r /tmp/sagemaker.txt -r /tmp/build.txt
+COPY pyproject.toml README.md LICENSE /app/
+COPY models /app/models
+COPY data/demo /app/data/demo
+COPY src /app/src
 WORKDIR /app
+RUN pip install --quiet --disable-pip-version-check --no-cache-dir --no-deps --no-build-isolation -e /app && \
+    python -m inference_server.kernels
 EXPOSE 8080
 # SageMaker starts it as root, with `train` or `serve`, and mounts /opt/ml.
 ENTRYPOINT ["ml-ids", "sagemaker"]

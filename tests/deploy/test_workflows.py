@@ -39,7 +39,7 @@ def test_it_calls_targets_that_are_there_and_holds_no_secret(path: Path) -> None
     text = path.read_text()
     assert called(text)
     assert set(called(text)) <= TARGETS
-    assert not re.search(r"(?i)(password|token|secret|key): [\"']?(?!\$\{\{)\w", text)
+    assert not re.search(r"(?i)(password|(?<!id-)token|secret|key): [\"']?(?!\$\{\{)\w", text)
 
 
 def test_each_starts_when_it_should() -> None:
@@ -51,6 +51,32 @@ def test_each_starts_when_it_should() -> None:
 
 
 def test_build_does_what_jenkins_does_before_it_pushes() -> None:
-    stages = called((ROOT / "Jenkinsfile").read_text())
-    assert set(called(WORKFLOWS["build"].read_text())) == set(stages) - {"push", "deploy"}
-    assert {"push", "deploy"} == set(called(WORKFLOWS["deployment"].read_text()))
+    stages = {name for name in called((ROOT / "Jenkinsfile").read_text()) if not name.startswith("sagemaker")}
+    assert set(called(WORKFLOWS["build"].read_text())) == stages - {"push", "deploy"}
+    assert {"push", "deploy"} <= set(called(WORKFLOWS["deployment"].read_text()))
+
+
+def test_a_tag_trains_its_job_on_sagemaker_and_a_deployment_of_it_serves_it() -> None:
+    train = ["sagemaker_build_image", "sagemaker_push_image", "sagemaker_train_aws"]
+    jobs = {
+        name: yaml.safe_load(path.read_text())["jobs"].get("sagemaker") for name, path in WORKFLOWS.items()
+    }
+    assert called(str(jobs["train"])) == train
+    assert jobs["train"]["env"]["DEPLOY_REF"] == "${{ github.ref }}"
+    assert called(str(jobs["deployment"])) == ["sagemaker_deploy"]
+    assert "refs/tags/m" in jobs["deployment"]["if"]
+    assert called((ROOT / "Jenkinsfile").read_text())[-5:-1] == [*train, "sagemaker_deploy"]
+
+
+@pytest.mark.parametrize(
+    ("variables", "arguments"),
+    [
+        (("TAG=1", "SAGEMAKER_IMAGE_NAME=x", "JOB_ID=j"), "--job-id 'j'"),
+        (("TAG=1", "SAGEMAKER_IMAGE_NAME=x", "DEPLOY_REF=refs/tags/m1.0"), "--ref 'refs/tags/m1.0'"),
+    ],
+)
+@pytest.mark.parametrize("target", ["sagemaker_train_aws", "sagemaker_deploy"])
+def test_a_job_is_named_by_its_id_or_its_tag(target: str, variables: tuple[str, ...], arguments: str) -> None:
+    command = ["make", "--dry-run", "-o", "setup", target, *variables]
+    told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert arguments in told.stdout

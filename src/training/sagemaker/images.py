@@ -8,10 +8,12 @@ import shutil
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from training.gradient_boost import TrainingParams
-from training.sagemaker.container import FAILED, Folders
+from training.sagemaker.folders import FAILED, Folders
+
+if TYPE_CHECKING:
+    from training.gradient_boost import TrainingParams
 
 
 def push_image(client: Any, image: str) -> str:

@@ -11,7 +11,8 @@ from detection.package import load_package
 from flows.table import FlowTable
 from helpers.sagemaker import DEMO, QUICK, laid_out
 from training.dataset import LabelledFlows
-from training.sagemaker.container import FAILED, PACKAGE, PYFUNC, read_hyperparameters, train_in_container
+from training.sagemaker.container import PACKAGE, PYFUNC, read_hyperparameters, train_in_container
+from training.sagemaker.folders import FAILED
 from training.sagemaker.jobs import METRICS
 from training.sources.read import ReadOptions, read_training_data
 
