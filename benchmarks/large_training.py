@@ -1,6 +1,7 @@
 """Training on more flows than memory holds: `ml-ids train --sample` on a made-up set, and what it takes.
 
 .venv/bin/python benchmarks/large_training.py [--rows N] [--sample N] [--engine ray] [--estimator NAME]
+    [--trees N]
 """
 
 from __future__ import annotations
@@ -100,11 +101,13 @@ def main() -> None:
     parser.add_argument("--sample", type=int, default=500_000)
     parser.add_argument("--engine", default="local")
     parser.add_argument("--estimator", default="stacked")
+    parser.add_argument("--trees", type=int, default=100)
     chosen = parser.parse_args()
     folder = BENCH / f"large-{chosen.rows}"
     make_set(folder, chosen.rows)
     size = sum(path.stat().st_size for path in folder.glob("*.parquet"))
     options = ["--sample", str(chosen.sample), "--engine", chosen.engine, "--estimator", chosen.estimator]
+    options += ["--param", f"trees={chosen.trees}"]
     seconds, most = train(folder, options)
     features = chosen.rows * len(COMMON_NAMES) * 8 / 1e9
     print(f"{chosen.rows:,} rows, {size / 1e9:.1f} GB of Parquet, {features:.1f} GB of features")

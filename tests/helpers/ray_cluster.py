@@ -84,7 +84,12 @@ def ray_cluster(nodes: int = 2, **environment: str) -> Iterator[RayCluster]:
     # Sockets lie below it, whose paths may have 107 characters.
     folder = Path(tempfile.mkdtemp(prefix="mlray"))
     address = f"127.0.0.1:{free_port()}"
-    known = {"RAY_ADDRESS": address, "HOME": str(folder), "NO_COLOR": "1"} | environment
+    known = {
+        "RAY_ADDRESS": address,
+        "HOME": str(folder),
+        "NO_COLOR": "1",
+        "RAY_local_fs_capacity_threshold": "0.999",
+    } | environment
     cluster = RayCluster(address, known, folder)
     try:
         port = address.rpartition(":")[2]
