@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -50,12 +50,17 @@ class SinkStatus:
     files: tuple[LineFileStatus, ...]
 
 
+def _nobody() -> None:
+    """Tell nobody."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Batch:
     table: FlowTable
     verdicts: Verdicts
     source: str
     logged: bool = True
+    done: Callable[[], None] = _nobody
 
 
 class Sink:
@@ -87,14 +92,21 @@ class Sink:
         """Start the thread."""
         self._thread.start()
 
-    def put(self, table: FlowTable, verdicts: Verdicts, source: str) -> None:
-        """Take over the verdicts of a table; never blocks, drops (and counts) when the queue is full."""
+    def put(
+        self, table: FlowTable, verdicts: Verdicts, source: str, done: Callable[[], None] = _nobody
+    ) -> None:
+        """Take over the verdicts of a table; never blocks, drops (and counts) when the queue is full.
+
+        `done` is called, by some thread, once its alerts and log lines are what they will be.
+        """
         self._counts.add(verdicts, source)
         for stream in self._benign:
             stream.put(table, verdicts, source)
         rows = self._log.wanted(verdicts)
         if rows.any():
-            self._queue_up(_Batch(table.take(rows), verdicts.take(rows), source))
+            self._queue_up(_Batch(table.take(rows), verdicts.take(rows), source, done=done))
+        else:
+            done()
 
     def alert(self, table: FlowTable, verdicts: Verdicts, source: str) -> None:
         """Take over second opinions, for alerts alone: they are neither counted nor logged as verdicts."""
@@ -112,6 +124,8 @@ class Sink:
                 self._queue.append(batch)
                 self._queued += len(batch.table)
                 self._changed.notify()
+                return
+        batch.done()
 
     def stop(self, timeout: float) -> None:
         """Write what is queued, close all alerts, for at most `timeout` seconds, and end the thread."""
@@ -200,3 +214,4 @@ class Sink:
             with self._changed:
                 self._queued -= len(batch.table)
                 self._dropped += 0 if written else len(batch.table)
+            batch.done()

@@ -172,6 +172,13 @@ class ScoringWorker:
             self._change.notify_all()
         return request.future
 
+    def look_again(self, table: FlowTable, verdicts: Verdicts) -> None:
+        """Have the detector of novelty look at captured flows that were submitted, with their verdicts."""
+        if self._novelty:
+            self._novelty.offer(table, verdicts)
+            with self._change:
+                self._change.notify_all()
+
     def counters(self) -> WorkerCounters:
         """Return the counters, all of one moment."""
         with self._change:

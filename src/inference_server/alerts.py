@@ -5,9 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
+from alerting.alert import AlertRevision
 from alerting.alert_flow import FlowSpan
 from alerting.alert_log import NAME, AlertLog
 from alerting.alert_stream import AlertStatus, AlertStream, Consumer, Explain
@@ -103,7 +105,7 @@ class Alerts:
             "alert book": self.book.take,
         }
         if self.evidence:
-            consumers["evidence"] = self.evidence.take
+            consumers["evidence"] = partial(_take_own, self.evidence, settings.sensor_id)
         self.stream = AlertStream(
             policy, consumers, explain=explain, name_evidence=self.evidence.name if self.evidence else None
         )
@@ -159,6 +161,11 @@ def _evidence(settings: Settings, find_packets: FindPackets) -> EvidenceFiles:
         captured=SIDECAR,
         limit_bytes=settings.evidence_disk_mb * MEGABYTE,
     )
+
+
+def _take_own(evidence: EvidenceFiles, sensor: str, alerts: Sequence[AlertRevision]) -> None:
+    """Ask for the evidence of what was captured here: other sensors keep their packets themselves."""
+    evidence.take([alert for alert in alerts if alert.flow.shared.sensor == sensor])
 
 
 def _wanted(span: FlowSpan) -> Wanted | None:

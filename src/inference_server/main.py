@@ -19,6 +19,7 @@ from inference_server.routes.live import router as live_router
 from inference_server.routes.models import router as model_router
 from inference_server.routes.scoring import ScoringRoutes
 from inference_server.routes.scoring import router as scoring_router
+from inference_server.routes.sensors import router as sensor_router
 from inference_server.service import Service
 from inference_server.settings import Settings, export_library_variables, load_settings
 from inference_server.supervisor import READY, STOPPING, tell_supervisor
@@ -63,6 +64,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(live_router)
     app.include_router(alert_router)
     app.include_router(model_router)
+    app.include_router(sensor_router)
     app.include_router(router)
     app.mount(DASHBOARD, dashboard, name="dashboard")
     describe(app)

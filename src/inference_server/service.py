@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,6 +22,7 @@ from flows.table import FlowTable
 from flows.verdicts import Verdicts
 from inference_server import demo
 from inference_server.alerts import SIDECAR, Alerts
+from inference_server.central.scoring import SCORED_ELSEWHERE, configured_central
 from inference_server.champion import configured_registry, configured_uploads, configured_watcher
 from inference_server.explaining import LatestModels
 from inference_server.kdd99 import Kdd99
@@ -33,6 +34,7 @@ from inference_server.operating_threshold import OperatingThreshold
 from inference_server.predict import Predictor
 from inference_server.remote_first import RemoteFirst
 from inference_server.remote_model import configured_remote
+from inference_server.sensors.sensors import Sensors
 from inference_server.settings import Settings
 from inference_server.stores import configured_stores, log_limits
 from inference_server.streams.streams import Streams
@@ -101,7 +103,9 @@ class Service:
             settings.promotion_margins,
         )
         self.registry_calls = OffLoop("registry-calls", threads=1, at_once=8)
-        self.capture = LiveCapture(settings, self.worker.hand_over, reads_context=self._reads_context)
+        self.central = configured_central(settings, lambda: self.capture.status())
+        hand_over = self.central.put if self.central else self.worker.hand_over
+        self.capture = LiveCapture(settings, hand_over, reads_context=self._reads_context)
         self.demo = demo.Demo(settings, self.worker)
         self.kernels = Kernels()
         self.report = MinuteReport(self.status)
@@ -118,16 +122,27 @@ class Service:
             silence_seconds=settings.capture_silence_seconds,
             folders=tuple(dict.fromkeys((settings.log_dir, settings.state_dir))),
         )
+        self.metrics = Metrics(self.status)
+        self._make_what_requests_meet(settings, consented)
+
+    def _make_what_requests_meet(self, settings: Settings, consented: set[str]) -> None:
         self.keys = KeyCheck(settings)
         self.public_text = PublicText(settings)
         self.access_log = AccessLog(settings.log_dir, enabled=settings.access_log, **log_limits(settings))
         self.http = HttpTraffic(settings.max_concurrent_requests, self.access_log)
-        self.metrics = Metrics(self.status)
+        self.sensors = Sensors(
+            settings,
+            self.worker,
+            self._sent,
+            model_error=self._model_error,
+            also_scored=consented,
+            remote=self.remote_first,
+        )
         self.predictor = Predictor(
             self.worker,
             self.sink,
             sensor=settings.sensor_id,
-            model_error=lambda: self.watcher.status().error,
+            model_error=self._model_error,
             remote=self.remote_first,
         )
 
@@ -148,7 +163,11 @@ class Service:
             )
         if self.remote:
             self.remote.start()
-        logger.info("loading %s", self.settings.mlflow_model_name)
+        self.sensors.start()
+        if self.central:
+            self.central.start()
+        else:
+            logger.info("loading %s", self.settings.mlflow_model_name)
         self.kernels.then(self._start_kernels_callers)
         self.threshold.start()
         self.report.start()
@@ -158,9 +177,10 @@ class Service:
         self.events.start()
 
     def _start_kernels_callers(self) -> None:
-        self.watcher.start()
         self.kdd99.start()
-        self.novelty.start()
+        if not self.central:
+            self.watcher.start()
+            self.novelty.start()
         self.capture.start()
 
     def stop(self, seconds: float = STOP_SECONDS) -> None:
@@ -181,9 +201,12 @@ class Service:
         self.resident_set.stop()
         self.uploads.stop()
         self.streams.stop()
+        self.sensors.stop()
         self.housekeeping.stop()
         self.events.stop()
         self.capture.stop(seconds / 2)
+        if self.central:
+            self.central.stop(max(0.5, deadline - time.monotonic() - 0.5))
         self.worker.stop(max(0.5, deadline - time.monotonic() - 0.5))
         self.sink.stop(max(0.5, deadline - time.monotonic()))
         self.archive.stop(max(0.5, deadline - time.monotonic()))
@@ -221,6 +244,8 @@ class Service:
             kdd=self.kdd99.status(),
             novelty=self.novelty.status(),
             remote=self.remote.status() if self.remote else None,
+            sensors=self.sensors.status(),
+            central=self.central.status() if self.central else None,
         )
 
     def health(self) -> dict[str, Any]:
@@ -239,13 +264,25 @@ class Service:
             self.archive.put(table, verdicts)
             self.drift.add(table, verdicts)
 
+    def _sent(self, table: FlowTable, verdicts: Verdicts, logged: Callable[[], None]) -> None:
+        """Take flows that another sensor captured where those captured here go."""
+        self.sink.put(table, verdicts, SIDECAR, logged)
+        self.archive.put(table, verdicts)
+        self.drift.add(table, verdicts)
+        self.worker.look_again(table, verdicts)
+
     def _evidence(self, wanted: Sequence[Wanted], path: Path) -> int:
         return self.capture.evidence(wanted, path)
 
     def _novel(self, table: FlowTable, verdicts: Verdicts) -> None:
         self.sink.alert(table, verdicts, demo.SENSOR if table.sensor == demo.SENSOR else SIDECAR)
 
+    def _model_error(self) -> str | None:
+        return SCORED_ELSEWHERE if self.central else self.watcher.status().error
+
     def _reads_context(self) -> bool:
+        if self.central:
+            return self.central.host_context()
         models = (self.worker.scorer, self.worker.challenger, self.novelty.judge.detector)
         return any(model is not None and model.record.context for model in models)
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import socket
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, Self, get_args
 
 from dotenv import dotenv_values
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
@@ -17,6 +17,7 @@ from capture.rules import EARLY_SECONDS, UNANSWERED_SECONDS, LiveRules
 from detection.mlflow_client import embedded_uri
 from detection.model_uri import parse_model_uri
 from inference_server.configuration.alert_settings import AlertSettings
+from inference_server.configuration.central_settings import CentralSettings
 from inference_server.configuration.promotion_settings import PromotionSettings
 from inference_server.configuration.remote_model_settings import RemoteModelSettings
 from inference_server.configuration.request_settings import RequestSettings
@@ -37,7 +38,9 @@ LIBRARY_SECRETS = (
 )
 
 
-class Settings(ServingSettings, RequestSettings, AlertSettings, RemoteModelSettings, PromotionSettings):
+class Settings(
+    ServingSettings, RequestSettings, CentralSettings, AlertSettings, RemoteModelSettings, PromotionSettings
+):
     """Each field is the environment variable of its name in capitals; an empty value means unset."""
 
     model_config = SettingsConfigDict(
@@ -103,7 +106,7 @@ class Settings(ServingSettings, RequestSettings, AlertSettings, RemoteModelSetti
         description="true or false; false leaves out PORT on the loopback interface, and TCP between this "
         "host and the addresses and ports of MLFLOW_TRACKING_URI, MLFLOW_S3_ENDPOINT_URL, "
         "AWS_ENDPOINT_URL (also _S3, _SNS, _SQS), AWS_SAGEMAKER_HOST, MODEL_URI, SQS_QUEUE_URL, WEBHOOK_URL, "
-        "SMTP_HOST and SYSLOG_ADDRESS; "
+        "SMTP_HOST, SYSLOG_ADDRESS and REMOTE_SCORING_URL; "
         "requests to the API from other machines are captured",
     )
     capture_promiscuous: bool = Field(
@@ -230,6 +233,15 @@ class Settings(ServingSettings, RequestSettings, AlertSettings, RemoteModelSetti
     def _absolute(cls, value: Path | None) -> Path | None:
         return value and value.expanduser().resolve()
 
+    @model_validator(mode="after")
+    def _are_scored_in_one_place(self) -> Self:
+        if self.remote_scoring_url and self.remote_model_url:
+            raise ValueError(
+                f"REMOTE_SCORING_URL and {self.remote_model_setting} are set: flows are scored in one place; "
+                "unset one of them"
+            )
+        return self
+
     @property
     def tools_dir(self) -> Path:
         """Where programs that are not part of the project are installed."""
@@ -264,6 +276,16 @@ class Settings(ServingSettings, RequestSettings, AlertSettings, RemoteModelSetti
     def alerts_file(self) -> Path:
         """Where alerts are for people to look at."""
         return self.state_dir / "alerts.db"
+
+    @property
+    def spool_file(self) -> Path:
+        """Where flows are until a central service took them."""
+        return self.state_dir / "spool.db"
+
+    @property
+    def sensors_file(self) -> Path:
+        """Which batches of which sensors were taken."""
+        return self.state_dir / "sensors.db"
 
     @property
     def tracking_uri(self) -> str:

@@ -16,6 +16,8 @@ from alerting.database.file import back_up, open_current, open_engine
 from alerting.database.schema import Schema, revision
 from alerting.outbox.tables import SCHEMA as OUTBOX
 from detection.mlflow_schema import found_revision, is_outdated, sqlite_file, upgrade
+from inference_server.central.tables import SCHEMA as SPOOL
+from inference_server.sensors.tables import SCHEMA as SENSORS
 from inference_server.settings import Settings
 
 BACKUPS: Final = "backups"
@@ -37,6 +39,8 @@ def upgrade_state(settings: Settings) -> Iterator[str]:
     yield _registry(settings)
     yield _database(settings.outbox_file, OUTBOX)
     yield _database(settings.alerts_file, BOOK)
+    yield _database(settings.spool_file, SPOOL)
+    yield _database(settings.sensors_file, SENSORS)
 
 
 def _copied(state_dir: Path) -> Path:

@@ -61,6 +61,7 @@ def configured_stores(
     for name, file, megabytes in (
         ("outbox", settings.outbox_file, settings.outbox_max_mb),
         ("alert book", settings.alerts_file, settings.alerts_max_mb),
+        *([("spool", settings.spool_file, settings.remote_spool_mb)] if settings.remote_scoring_url else []),
     ):
         yield Store(name, partial(file.parent.glob, f"{file.name}*"), megabytes * MEGABYTE, None)
 

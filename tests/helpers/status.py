@@ -23,8 +23,11 @@ from detection.watcher import ModelStatus
 from detection.worker_counters import WorkerCounters
 from flows.archive_writer import ArchiveContents
 from inference_server.alerts import AlertsStatus
+from inference_server.central.status import CentralStatus
 from inference_server.live_capture import CaptureStatus
 from inference_server.operating_threshold import ThresholdInForce
+from inference_server.sensors.messages import SensorReport
+from inference_server.sensors.status import SensorHealth, SensorsStatus
 from inference_server.streams.status import StreamsStatus
 from inference_server.telemetry.status import ServiceStatus
 from inference_server.uploads.status import UploadsStatus
@@ -213,6 +216,60 @@ ALERTS = AlertsStatus(
 )
 
 
+SENSOR = SensorHealth(
+    sensor="edge-1",
+    address="10.0.0.7",
+    caller="edge",
+    last_seen=1_767_603_600.0,
+    silent_seconds=1.0,
+    batches=3,
+    flows=300,
+    attacks=2,
+    repeated=1,
+    lag_seconds=1.5,
+    clock_offset_seconds=0.1,
+    streams=1,
+    report=SensorReport(
+        sensor="edge-1",
+        stream="0" * 32,
+        version="1.0",
+        sent_us=1_767_603_600_000_000,
+        interfaces=1,
+        interfaces_down=0,
+        kernel_drops=4,
+        waiting_flows=50,
+        spooled_bytes=5000,
+        oldest_seconds=0.5,
+        dropped={"spool full": 6},
+    ),
+)
+CENTRAL = CentralStatus(
+    url="https://central.example",
+    spool_running=True,
+    sender_running=True,
+    restarts=0,
+    handed_over=100,
+    waiting=5,
+    lost={},
+    spooled=95,
+    delivered=90,
+    dropped={},
+    pending=5,
+    pending_batches=1,
+    oldest_seconds=0.5,
+    bytes=5000,
+    limit_bytes=1_000_000,
+    sent_bytes=90_000,
+    failures=2,
+    back_pressure=1,
+    host_context=False,
+    error=None,
+    spool_error=None,
+    delivered_at=None,
+    notes=(),
+)
+
+
 def make_status(scorer: Any, **changes: Any) -> ServiceStatus:
     """The state of a service that serves `scorer` and captures eth0."""
     well = ServiceStatus(
@@ -244,5 +301,7 @@ def make_status(scorer: Any, **changes: Any) -> ServiceStatus:
         kdd=None,
         novelty=None,
         remote=None,
+        sensors=SensorsStatus(sensors=(SENSOR,), refused={"busy": 2}, skipped=1, error=None),
+        central=None,
     )
     return replace(well, **changes)

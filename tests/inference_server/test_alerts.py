@@ -101,7 +101,7 @@ def test_the_packets_of_an_alert_are_evidence(tmp_path: Path) -> None:
         rules=LiveRules(linger_seconds=0.2),
         options=CaptureOptions(evidence_bytes=64 << 20),
     )
-    parts = Alerts(load_settings(log_dir=tmp_path), _unexplained, sidecar.evidence)
+    parts = Alerts(load_settings(log_dir=tmp_path, sensor_id="s"), _unexplained, sidecar.evidence)
     parts.start()
     sidecar.start()
     try:

@@ -24,6 +24,7 @@ def test_routes() -> None:
         *("/api/alerts/{alert_id}/acknowledge", "/api/alerts/{alert_id}/label", "/api/labels"),
         *("/api/statistics", "/api/blocklist", "/api/model", "/api/model/versions"),
         *("/api/model/reload", "/api/model/promote", "/api/model/rollback"),
+        *("/api/sensors", "/api/sensors/flows", "/api/sensors/report"),
         "/api/stream",
     }
 

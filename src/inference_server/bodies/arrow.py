@@ -57,20 +57,24 @@ def verdict_columns(verdicts: Verdicts, warnings: Sequence[str]) -> bytes:
         "label": pa.array(verdicts.labels(), pa.string()),
         "probability": pa.array(verdicts.p_attack, mask=np.isnan(verdicts.p_attack)),
     }
-    return _stream(columns, about)
+    return arrow_stream(_table(columns, about))
 
 
 def code_column(verdicts: Verdicts) -> bytes:
     """Return an Arrow IPC stream with the class codes, the column `predictions`."""
-    return _stream({"predictions": pa.array(verdicts.code)}, {})
+    return arrow_stream(_table({"predictions": pa.array(verdicts.code)}, {}))
 
 
-def _stream(columns: dict[str, Any], about: dict[str, str]) -> bytes:
-    batch = pa.record_batch(columns).replace_schema_metadata(about)
+def arrow_stream(table: pa.Table) -> bytes:
+    """Return a table as an Arrow IPC stream."""
     sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, batch.schema) as writer:
-        writer.write_batch(batch)
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
     return bytes(sink.getvalue())
+
+
+def _table(columns: dict[str, Any], about: dict[str, str]) -> pa.Table:
+    return pa.table(columns).replace_schema_metadata(about)
 
 
 def _check_messages(content: bytes, max_flows: int) -> None:

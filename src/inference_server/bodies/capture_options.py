@@ -45,6 +45,7 @@ def own_services(settings: Settings) -> Iterator[OwnService]:
         "AWS_ENDPOINT_URL_SQS": settings.aws_endpoint_url_sqs or addresses["AWS_ENDPOINT_URL_SQS"],
         "SQS_QUEUE_URL": settings.sqs_queue_url or "",
         settings.remote_model_setting: settings.remote_model_url or "",
+        "REMOTE_SCORING_URL": settings.remote_scoring_url or "",
         "WEBHOOK_URL": settings.webhook_url.get_secret_value() if settings.webhook_url else "",
     }
     for name, address in addresses.items():

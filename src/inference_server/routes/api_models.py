@@ -150,6 +150,10 @@ class Health(BaseModel):
         description="requests being answered and how many may be, open WebSockets, answers by status"
     )
     streams: dict[str, Any] = Field(description="captures that are sent without end")
+    sensors: dict[str, Any] = Field(description="how many other sensors send their flows here")
+    central: dict[str, Any] | None = Field(
+        description="with REMOTE_SCORING_URL, what became of captured flows on the way there"
+    )
     resident_bytes: int = Field(
         description="resident set of the process, with each interface's ring_bytes and the used part of its "
         "table_bytes"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final, get_args
 
 from alerting.book.status import BookStatus
 from alerting.event import EventsStatus
@@ -16,12 +16,17 @@ from detection.remote.champion import RemoteStatus
 from detection.shadow import ShadowStatus
 from flows.dialects import PYTHON
 from inference_server.alerts import AlertsStatus
+from inference_server.central.status import CentralStatus
 from inference_server.kdd99 import KddStatus
 from inference_server.live_capture import CaptureStatus
 from inference_server.novelty import NoveltyStatus
+from inference_server.sensors.status import SILENT_SECONDS, SensorsStatus, State
 from inference_server.telemetry.status import ServiceStatus, log_files
 from inference_server.web.errors import NOT_YET
 from inference_server.web.http_traffic import HttpStatus
+
+NAMED: Final = 5
+"""Sensors that a reason names."""
 
 
 def degraded_reasons(status: ServiceStatus, silence_seconds: float) -> list[str]:
@@ -37,6 +42,7 @@ def degraded_reasons(status: ServiceStatus, silence_seconds: float) -> list[str]
     ]
     reasons += _unfit_for_capture(status)
     reasons += _kdd_reasons(status.kdd) + _novelty_reasons(status.novelty)
+    reasons += _sensor_reasons(status.sensors) + _central_reasons(status.central)
     archive = status.archive
     threads = {
         "scoring": status.scoring_running,
@@ -88,6 +94,39 @@ def _novelty_reasons(novelty: NoveltyStatus | None) -> list[str]:
         return []
     reasons = [f"no detector of novelty: {novelty.error}"] if novelty.error else []
     return [*reasons, *(f"detector of novelty: {problem}" for problem in novelty.problems)]
+
+
+def _sensor_reasons(sensors: SensorsStatus) -> list[str]:
+    reasons = [f"batches of sensors are not taken: {sensors.error}"] if sensors.error else []
+    if silent := sensors.named("silent"):
+        reasons.append(f"no word for {SILENT_SECONDS:.0f} s of {_listed(silent)}")
+    if doubled := [each.sensor for each in sensors.sensors if each.streams > 1]:
+        reasons.append(
+            f"several spools send in the name of {_listed(doubled)}: give every sensor a SENSOR_ID of its "
+            "own; where one lost its STATE_DIR, this is said until the next start"
+        )
+    return reasons
+
+
+def _listed(sensors: list[str]) -> str:
+    more = f" and {len(sensors) - NAMED} more" if len(sensors) > NAMED else ""
+    return f"sensor {', '.join(sensors[:NAMED])}{more}"
+
+
+def _undelivered(central: CentralStatus) -> str:
+    return f"{central.pending + central.waiting} flows wait to be scored at {central.url}: {central.error}"
+
+
+def _central_reasons(central: CentralStatus | None) -> list[str]:
+    if central is None:
+        return []
+    threads = {"central-spool": central.spool_running, "central-sender": central.sender_running}
+    reasons = [f"the {name} thread is dead" for name, running in threads.items() if not running]
+    if central.spool_error:
+        reasons.append(f"captured flows wait in memory, {central.waiting} of them: {central.spool_error}")
+    if lost := sum(central.lost.values()) + sum(central.dropped.values()):
+        reasons.append(f"{lost} captured flows were lost before {central.url} took them: see `central`")
+    return reasons + [f"spool: {note}" for note in central.notes]
 
 
 def _book_reasons(book: BookStatus) -> list[str]:
@@ -160,8 +199,10 @@ def _oversized(interface: InterfaceStatus) -> str:
 
 def missing_for_ready(status: ServiceStatus) -> list[str]:
     """Return what keeps the service from its job; an empty list means ready."""
-    judged = status.scorer or (status.remote and status.remote.answering)
+    judged = status.scorer or status.central or (status.remote and status.remote.answering)
     missing = [] if judged else [f"{NOT_YET}: {status.model.error}"]
+    if status.central and status.central.error:
+        missing.append(_undelivered(status.central))
     if status.capture.error:
         missing.append(f"no live capture: {status.capture.error}")
     missing += [
@@ -211,6 +252,8 @@ def health_body(status: ServiceStatus, silence_seconds: float) -> dict[str, Any]
         "uploads": asdict(status.uploads),
         "http": _http(status.http),
         "streams": asdict(status.streams),
+        "sensors": _sensors(status.sensors),
+        "central": status.central and asdict(status.central),
         "resident_bytes": status.resident_bytes,
     }
 
@@ -278,6 +321,12 @@ def _capture(capture: CaptureStatus, silence_seconds: float) -> dict[str, Any]:
         "silence_limit_seconds": silence_seconds,
         "interfaces": list(capture.interfaces),
     }
+
+
+def _sensors(sensors: SensorsStatus) -> dict[str, Any]:
+    states = {state: len(sensors.named(state)) for state in get_args(State)}
+    about = {"refused": sensors.refused, "skipped": sensors.skipped, "error": sensors.error}
+    return {"known": len(sensors.sensors), "states": states, **about}
 
 
 def _http(http: HttpStatus) -> dict[str, Any]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from inference_server.telemetry.sensor_metrics import SENSOR_COUNTERS
+
 COUNTERS: Final[dict[str, tuple[str, str, tuple[str, ...]]]] = {
     "packets": (
         "Packets seen; those metered, late and ignored add up to it.",
@@ -391,4 +393,5 @@ COUNTERS: Final[dict[str, tuple[str, str, tuple[str, ...]]]] = {
         "keys. 429: see REQUESTS_PER_MINUTE.",
         ("status",),
     ),
+    **SENSOR_COUNTERS,
 }

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from inference_server.telemetry.sensor_metrics import SENSOR_GAUGES
+
 GAUGES: Final[dict[str, tuple[str, str, tuple[str, ...]]]] = {
     "flows_live": (
         "Flows still open.",
@@ -288,4 +290,5 @@ GAUGES: Final[dict[str, tuple[str, str, tuple[str, ...]]]] = {
         "Grows without end: clients that do not close; see access.log for who.",
         (),
     ),
+    **SENSOR_GAUGES,
 }

@@ -17,6 +17,8 @@ from detection.remote.champion import RemoteStatus
 from detection.shadow import ShadowStatus
 from detection.worker_counters import WorkerCounters
 from flows.verdicts import BENIGN, INSUFFICIENT
+from inference_server.central.samples import central_samples
+from inference_server.sensors.samples import sensor_samples
 from inference_server.telemetry.alert_metrics import Sample, alert_samples
 from inference_server.telemetry.metric_counters import COUNTERS
 from inference_server.telemetry.metric_gauges import GAUGES
@@ -106,6 +108,9 @@ def _samples(status: ServiceStatus) -> Iterable[Sample]:
         yield from _remote_samples(status.remote)
     yield from _model_samples(status)
     yield from _sink_samples(status.sink)
+    yield from sensor_samples(status.sensors)
+    if status.central:
+        yield from central_samples(status.central)
     yield from alert_samples(status)
     for file in log_files(status):
         yield "log_lines_written", (file.name,), file.written

@@ -17,10 +17,12 @@ from detection.shadow import ShadowStatus
 from detection.watcher import ModelStatus
 from detection.worker_counters import WorkerCounters
 from inference_server.alerts import AlertsStatus
+from inference_server.central.status import CentralStatus
 from inference_server.kdd99 import KddStatus
 from inference_server.live_capture import CaptureStatus
 from inference_server.novelty import NoveltyStatus
 from inference_server.operating_threshold import ThresholdInForce
+from inference_server.sensors.status import SensorsStatus
 from inference_server.streams.status import StreamsStatus
 from inference_server.uploads.status import UploadsStatus
 from inference_server.web.http_traffic import HttpStatus
@@ -55,6 +57,8 @@ class ServiceStatus:
         kdd: the model of KDD_MODEL_NAME, None when that is not set.
         novelty: the detector of NOVELTY_MODEL_NAME, None when that is not set.
         remote: the remote model, None when the settings name none.
+        sensors: that send their flows here.
+        central: the way of captured flows to REMOTE_SCORING_URL, None when that is not set.
     """
 
     scorer: Scorer | None
@@ -81,6 +85,8 @@ class ServiceStatus:
     kdd: KddStatus | None
     novelty: NoveltyStatus | None
     remote: RemoteStatus | None
+    sensors: SensorsStatus
+    central: CentralStatus | None
 
 
 def log_files(status: ServiceStatus) -> tuple[LineFileStatus, ...]:

@@ -15,9 +15,10 @@ from detection.shadow import ShadowStatus
 from detection.watcher import ModelStatus
 from flows.schema import COMMON_NAMES
 from helpers.models import make_record, make_scorer
-from helpers.status import ALERTS, ARCHIVE, BENIGN, EVIDENCE, INTERFACE, SINK, make_status
+from helpers.status import ALERTS, ARCHIVE, BENIGN, CENTRAL, EVIDENCE, INTERFACE, SENSOR, SINK, make_status
 from inference_server.live_capture import CaptureStatus
 from inference_server.routes.api_models import Health
+from inference_server.sensors.status import SensorsStatus
 from inference_server.telemetry.health import degraded_reasons, health_body, missing_for_ready
 
 SCORER = make_scorer()
@@ -242,3 +243,33 @@ def test_one_feature_of_many_is_no_drift() -> None:
 def test_without_a_model() -> None:
     body = health_body(make_status(None), 300)
     assert (body["model_initialized"], body["model"], body["status"]) == (False, None, "degraded")
+
+
+def test_a_sensor_without_a_model_is_ready_while_its_flows_are_taken() -> None:
+    status = make_status(None, central=CENTRAL)
+    assert missing_for_ready(status) == []
+    away = make_status(None, central=replace(CENTRAL, error="no answer"))
+    (missing,) = missing_for_ready(away)
+    assert missing == "10 flows wait to be scored at https://central.example: no answer"
+    lossy = replace(CENTRAL, dropped={"spool full": 3}, lost={"memory full": 2}, spool_error="disk full")
+    reasons = degraded_reasons(make_status(None, central=lossy), 300.0)
+    assert any("5 captured flows were lost before https://central.example" in each for each in reasons)
+    assert any("5 of them: disk full" in each for each in reasons)
+    dead = make_status(None, central=replace(CENTRAL, sender_running=False))
+    assert any("central-sender thread is dead" in each for each in degraded_reasons(dead, 300.0))
+
+
+def test_silent_sensors_are_named_but_not_all_of_many() -> None:
+    silent = [replace(SENSOR, sensor=f"edge-{n}", silent_seconds=90.0) for n in range(7)]
+    gone = replace(SENSOR, sensor="sold", silent_seconds=1e6)
+    twice = replace(SENSOR, sensor="twin", streams=2)
+    status = make_status(
+        SCORER, sensors=SensorsStatus((*silent, gone, twice), {}, 0, "sensors.db: disk full")
+    )
+    reasons = degraded_reasons(status, 300.0)
+    assert any("of sensor edge-0, edge-1, edge-2, edge-3, edge-4 and 2 more" in each for each in reasons)
+    assert any("in the name of sensor twin:" in each for each in reasons)
+    assert any("are not taken: sensors.db: disk full" in each for each in reasons)
+    assert not any("sold" in each for each in reasons)
+    states = health_body(status, 300.0)["sensors"]["states"]
+    assert states == {"ok": 1, "behind": 0, "capture down": 0, "silent": 7, "gone": 1}

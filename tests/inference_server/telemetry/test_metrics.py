@@ -8,7 +8,7 @@ from detection.drift import DriftStatus
 from detection.shadow import ShadowStatus
 from detection.watcher import ModelStatus
 from helpers.models import make_scorer
-from helpers.status import make_status
+from helpers.status import CENTRAL, make_status
 from inference_server.telemetry.metrics import Metrics
 
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
@@ -132,3 +132,17 @@ def test_latency_is_observed() -> None:
     assert samples["mlids_prediction_latency_seconds_count", ()] == 1
     assert samples["mlids_prediction_latency_seconds_bucket", (("le", "0.005"),)] == 1
     assert samples["mlids_prediction_latency_seconds_bucket", (("le", "0.002"),)] == 0
+
+
+def test_flows_on_their_way_to_a_central_service_are_counted() -> None:
+    central = replace(CENTRAL, dropped={"spool full": 3}, lost={"memory full": 2})
+    text = Metrics(lambda: make_status(None, central=central)).exposition().decode()
+    for line in (
+        "mlids_central_flows_total 100.0",
+        "mlids_central_flows_delivered_total 90.0",
+        'mlids_central_flows_dropped_total{reason="spool full"} 3.0',
+        'mlids_central_flows_dropped_total{reason="memory full"} 2.0',
+        "mlids_central_flows_waiting 10.0",
+        "mlids_central_back_pressure_total 1.0",
+    ):
+        assert line in text
