@@ -20,12 +20,14 @@ class Pair(NamedTuple):
     key: Path
 
 
-def make_pair(folder: Path, name: str = "server", *, password: str | None = None) -> Pair:
+def make_pair(
+    folder: Path, name: str = "server", *, password: str | None = None, address: str = "127.0.0.1"
+) -> Pair:
     """Write a self-signed certificate for this machine, its key encrypted where there is a password."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
     now = datetime.datetime.now(datetime.UTC)
-    names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+    names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address(address))]
     certificate = (
         x509.CertificateBuilder()
         .subject_name(subject)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from inference_server.central.status import CentralStatus
 from inference_server.telemetry.status import ServiceStatus, log_files
 
 PACKETS: Final = "packets the kernel dropped"
@@ -16,6 +17,7 @@ UNALERTED: Final = "attacks no alert heard of"
 LINES: Final = "lines lost by a log"
 MESSAGES: Final = "messages lost before the outbox"
 BOOK: Final = "alerts lost before the alert book"
+UNSENT: Final = "flows lost before they were taken elsewhere"
 ARCHIVE: Final = "flows lost before the archive"
 
 
@@ -24,6 +26,7 @@ def losses(status: ServiceStatus) -> dict[str, int]:
     return {
         PACKETS: sum(interface.kernel_drops for interface in status.capture.interfaces),
         SHED: status.scoring.shed,
+        UNSENT: _unsent(status.central),
         REFUSED: sum(status.scoring.refused.values()),
         FAILED: status.scoring.failed,
         UNWRITTEN: status.sink.dropped,
@@ -33,6 +36,10 @@ def losses(status: ServiceStatus) -> dict[str, int]:
         BOOK: sum(status.alerts.book.lost.values()),
         ARCHIVE: sum(status.archive.dropped.values()),
     }
+
+
+def _unsent(central: CentralStatus | None) -> int:
+    return sum(central.lost.values()) + sum(central.dropped.values()) if central else 0
 
 
 def growth(before: Mapping[str, int], now: Mapping[str, int]) -> dict[str, int]:

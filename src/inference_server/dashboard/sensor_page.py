@@ -22,6 +22,7 @@ def sensor(request: Request) -> None:
         built.panel("sensor_stats")
         built.panel("reasons")
         _traffic(built)
+        built.panel("sensors")
         with ui.element("div").classes("grid-2"):
             with ui.element("div").classes("stack"):
                 built.panel("interfaces")

@@ -84,6 +84,11 @@ class SensorsStatus:
     skipped: int
     error: str | None
 
+    def worst(self, most: int) -> list[SensorHealth]:
+        """Return the sensors, those that are not well first, those that are gone last; at most so many."""
+        order = ("silent", "capture down", "behind", "ok", "gone")
+        return sorted(self.sensors, key=lambda each: order.index(each.state))[:most]
+
     def named(self, state: State) -> list[str]:
         """Return the names of the sensors in a state."""
         return [each.sensor for each in self.sensors if each.state == state]

@@ -18,7 +18,7 @@ from inference_server.settings import load_settings
         ({"remote_scoring_url": "https://central:99999"}, "REMOTE_SCORING_URL: no URL such as"),
         ({"remote_scoring_url": "http://central"}, "REMOTE_SCORING_URL=http://central would send .*_HTTP"),
         ({"remote_scoring_ca_file": "no.pem"}, "REMOTE_SCORING_CA_FILE=no.pem: no PEM file .*No such"),
-        ({"central_spool_mb": 1}, "REMOTE_SPOOL_MB=1: .*at least 10"),
+        ({"remote_spool_mb": 1}, "REMOTE_SPOOL_MB=1: .*at least 10"),
     ],
 )
 def test_a_wrong_value_is_one_line_that_names_setting_and_fix(given: dict[str, Any], words: str) -> None:
