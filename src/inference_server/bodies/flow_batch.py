@@ -7,8 +7,8 @@ from typing import Final
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from flows.parquet_rows import METADATA_KEY, ROW_FIELDS, arrow_rows, own_table
 from flows.dialects import known_dialect
+from flows.parquet_rows import METADATA_KEY, ROW_FIELDS, arrow_rows, own_table
 from flows.schema import schema_id
 from flows.table import EndReason, FlowTable
 from inference_server.bodies.arrow import arrow_stream, read_arrow
