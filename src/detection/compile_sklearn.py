@@ -142,8 +142,14 @@ class _Builder:
         self._width += step.width()
         return np.arange(self._width - step.width(), self._width)
 
-    def add(self, name: str, estimator: Any, columns: Ints) -> Ints:
-        """Append what a named part of the estimator does with some columns."""
+    def add(self, name: str, estimator: Any, columns: Ints, *, whole: bool = True) -> Ints:
+        """Append what a named part of the estimator does with some columns.
+
+        Args:
+            name, estimator: the part.
+            columns: what it reads.
+            whole: it must know the classes of the whole.
+        """
         kind = type(estimator)
         if kind is Pipeline:
             before, (last, model) = estimator.steps[:-1], estimator.steps[-1]
@@ -151,13 +157,13 @@ class _Builder:
                 # Its trees are walked with float32 anyway.
                 columns = self.transform(name, before[:-1], columns)
                 return self._add_boosted(f"{name}.{last}", model, columns)
-            return self.add(f"{name}.{last}", model, self.transform(name, before, columns))
+            return self.add(f"{name}.{last}", model, self.transform(name, before, columns), whole=whole)
         if kind is StandardScaler:
             return self.append(compile_layers.scale(estimator, columns))
         if kind not in _MODELS:
             raise ValueError(f"{name}: {kind.__name__} has no compiled form; {SUPPORTED}")
         known = np.atleast_1d(np.asarray(estimator.classes_, object))
-        if known.ndim != 1 or len(known) != self.classes:
+        if known.ndim != 1 or (whole and len(known) != self.classes):
             raise ValueError(f"{name}: must know the {self.classes} classes of the whole, knows {len(known)}")
         return _MODELS[kind](self, name, estimator, columns)
 
@@ -192,8 +198,10 @@ class _Builder:
         for base, model, method in zip(names, stack.estimators_, stack.stack_method_, strict=True):
             if method != "predict_proba":
                 raise ValueError(f"{name}.{base}: must be stacked by predict_proba, is by {method}")
+            # Parts that were fitted by themselves may tell other things apart than the whole.
+            found = self.add(f"{name}.{base}", model, columns, whole=stack.cv != "prefit")
             # With two classes scikit-learn stacks the second column only.
-            answers.append(self.add(f"{name}.{base}", model, columns)[1 if self.classes == 2 else 0 :])
+            answers.append(found[1 if self.classes == 2 else 0 :])
         if stack.passthrough:
             answers.append(columns)
         return self.add(f"{name}.final_estimator", stack.final_estimator_, np.concatenate(answers))

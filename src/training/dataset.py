@@ -77,6 +77,11 @@ class LabelledFlows:
         }
         return cls(features, tuple(names), codes, dialect, **(defaults | columns))
 
+    @property
+    def made(self) -> NDArray[np.int32]:
+        """A number for what made each flow: its activity, or else its class."""
+        return np.where(self.activity == UNKNOWN_ACTIVITY, len(self.activities) + self.codes, self.activity)
+
     def take(self, rows: NDArray[Any] | slice) -> Self:
         """Return the rows chosen by a mask, indices or a slice, as a set of which nothing was dropped."""
         per_row = {name: getattr(self, name)[rows] for name in PER_ROW}

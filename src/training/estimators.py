@@ -19,6 +19,7 @@ from sklearn.utils.class_weight import compute_sample_weight
 
 from flows.labels import ATTACK
 from training import deep, makes, novelty
+from training.gated import told
 
 SEED: Final = 42
 DEFAULT: Final = "stacked"
@@ -38,6 +39,7 @@ class Kind:
         weighted: it knows no class weights, so that its last step is given weights of rows.
         most_rows: it keeps its training rows, and gets no more than these, of all classes alike.
         learns_from: of more training rows it is fitted on so many, of all classes alike.
+        by_activity: of these, half are benign, and of what made flows each has as many.
         takes_nan: it reads NaN as it is, as trees do.
         converges: to stop a fit before it converged is a mistake, not a choice.
     """
@@ -50,6 +52,7 @@ class Kind:
     weighted: bool = False
     most_rows: int | None = None
     learns_from: int | None = None
+    by_activity: bool = False
     takes_nan: bool = False
     converges: bool = True
 
@@ -104,10 +107,18 @@ def fit(
     *,
     seed: int = SEED,
     params: Mapping[str, Any] = _NONE,
+    activity: NDArray[np.int32] | None = None,
 ) -> Any:
     """Return an estimator of a kind, fitted on n x F preprocessed features of the given classes.
 
     Its `classes_` are sorted codes; those of a novelty detector are benign and ATTACK.
+
+    Args:
+        kind: what is fitted.
+        features, codes, names: n x F, n and F.
+        seed: of all that is random.
+        params: where they are not the default.
+        activity: a number for what made each flow, where that is known; else its class stands for it.
 
     Raises:
         ConvergenceWarning: a regression did not converge.
@@ -123,7 +134,9 @@ def fit(
         rows = rows[np.sort(first)]
         features, codes = features[rows], codes[rows]
     if kind.learns_from is not None and len(codes) > kind.learns_from:
-        rows = evenly(codes, kind.learns_from, seed)
+        made = codes if activity is None else activity
+        most = kind.learns_from
+        rows = halves(codes, made, most, seed) if kind.by_activity else evenly(codes, most, seed)
         features, codes = features[rows], codes[rows]
     fit_params = {}
     if kind.weighted:
@@ -131,8 +144,9 @@ def fit(
         fit_params[f"{last}sample_weight"] = compute_sample_weight("balanced", codes)
     with warnings.catch_warnings():
         warnings.simplefilter("error" if kind.converges else "ignore", ConvergenceWarning)
-        estimator.fit(framed(features, names), codes, **fit_params)
-    return estimator
+        estimator.fit(told(framed(features, names)), codes, **fit_params)
+    # What is made of scikit-learn's own parts is kept as these.
+    return getattr(estimator, "stack_", estimator)
 
 
 def predict_proba(
@@ -160,6 +174,14 @@ def evenly(codes: NDArray[np.int32], most: int, seed: int) -> NDArray[np.intp]:
     return np.sort(np.concatenate(chosen))
 
 
+def halves(codes: NDArray[np.int32], made: NDArray[np.int32], most: int, seed: int) -> NDArray[np.intp]:
+    """Return at most `most` places of n flows, half of them benign; of all that `made` either half alike."""
+    sides = [np.flatnonzero(codes == 0), np.flatnonzero(codes != 0)]
+    least = min(len(side) for side in sides)
+    half = max(most // 2, most - least)
+    return np.sort(np.concatenate([side[evenly(made[side], half, seed)] for side in sides]))
+
+
 _TREES: Final = IntDistribution(50, 300, step=50)
 _DEPTH: Final = IntDistribution(8, 40, step=4)
 _LEAF: Final = IntDistribution(1, 10)
@@ -183,6 +205,15 @@ _KINDS: Final = (
         {"trees": _TREES, "depth": _DEPTH, "leaf": _LEAF, "features": _SHARE, "c": _REGULARISATION},
         learns_from=makes.STACKED_ROWS,
         converges=False,
+    ),
+    Kind(
+        "gated",
+        "boosted trees that tell attacks from the rest, and a forest that tells their kinds",
+        makes.gated,
+        {"rounds": IntDistribution(50, 200, step=50), "rate": _RATE, "leaves": IntDistribution(7, 63)},
+        learns_from=makes.GATED_ROWS,
+        by_activity=True,
+        takes_nan=True,
     ),
     Kind("random-forest", "a random forest", makes.random_forest, _FOREST, takes_nan=True),
     Kind("extra-trees", "extremely randomised trees", makes.extra_trees, _FOREST, takes_nan=True),

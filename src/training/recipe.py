@@ -93,6 +93,7 @@ def fitted(flows: LabelledFlows, rows: NDArray[np.bool_], recipe: Recipe = DEFAU
         flows.names,
         seed=recipe.seed,
         params=recipe.params,
+        activity=flows.made[rows],
     )
 
 

@@ -16,38 +16,48 @@ from training.capture_set import Capture, read_captures
 from training.captures import figures, operating_threshold, score_captures
 from training.card import Findings, render
 from training.compiling import compiled
-from training.recipe import BENIGN_SHARE, DEFAULT_RECIPE, draft_record, write_model
+from training.estimators import DEFAULT, kind_named
+from training.recipe import BENIGN_SHARE, Recipe, draft_record, write_model
 from training.report.files import put_between_markers, summary, write_report
-from training.report.study import Inputs, Report, Studied, report_of, study_kind
-from training.sources.read import read_training_data, with_repeated
+from training.report.inputs import Inputs
+from training.report.study import Report, Studied, report_of, study_kind
+from training.sources.read import ReadOptions, read_training_data, with_repeated
 
 logger = logging.getLogger(__name__)
 
 
 def main(
-    data: Annotated[Path, typer.Option(help="Labelled flows, Parquet, dialect improved.")],
+    data: Annotated[Path, typer.Option(help="Labelled flows, dialect improved: splits are of these.")],
     captures: Annotated[Path, typer.Option(help="Folder of captures with a MANIFEST.csv.")],
     out: Annotated[Path, typer.Option(help="The package; what is there is replaced.")],
+    estimator: Annotated[str, typer.Option(help="The kind, as ml-ids train names it.")] = DEFAULT,
+    context: Annotated[bool, typer.Option("--context", help="What hosts did before is a feature.")] = False,
+    beside: Annotated[Path | None, typer.Option(help="More labelled flows to learn from.")] = None,
+    rules: Annotated[Path | None, typer.Option(help="Folder of the captures' label rules.")] = None,
     report: Annotated[Path | None, typer.Option(help="Folder for the evaluation report.")] = None,
     readme: Annotated[Path | None, typer.Option(help="The file whose table is replaced.")] = None,
     compare: Annotated[list[str] | None, typer.Option(help="Other estimators, for the report.")] = None,
 ) -> None:
     """Train, measure and write the starter model's package."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    flows = read_training_data([data])
+    recipe, options = Recipe(kind_named(estimator)), ReadOptions(context=context)
+    flows = read_training_data([data], options=options)
     logger.info("%d flows, dropped: %s", len(flows), dict(flows.dropped))
-    judges = read_captures(captures, flows.names, dialect=flows.dialect)
-    inputs = Inputs(flows, judges, repeated=with_repeated([data], flows))
-    studied = study_kind(inputs, DEFAULT_RECIPE.kind, params=DEFAULT_RECIPE.params, told=logger.info)
+    inputs = Inputs(
+        flows,
+        read_captures(captures, flows.names, dialect=flows.dialect, rules=rules),
+        repeated=with_repeated([data], flows, options),
+        beside=None if beside is None else read_training_data([beside], options=options),
+    )
+    studied = study_kind(inputs, recipe.kind, params=recipe.params, told=logger.info)
     found = report_of(inputs, studied, compare=compare or (), told=logger.info)
-    findings = _findings(inputs, studied, found)
-    pipeline = _whole(studied)
-    write_model(pipeline, flows, findings.record, render(findings), out)
+    findings = _findings(inputs, recipe, studied, found)
+    write_model(_whole(studied), inputs.everything, findings.record, render(findings), out)
     logger.info("%s: threshold %.6f, %s", out, findings.record.threshold, findings.attacks)
     if report:
-        write_report(found, report)
+        write_report(findings.report, report)
     if readme:
-        put_between_markers(readme, summary(found))
+        put_between_markers(readme, summary(findings.report))
 
 
 def _whole(studied: Studied) -> object:
@@ -55,9 +65,9 @@ def _whole(studied: Studied) -> object:
     return studied.whole.estimator
 
 
-def _findings(inputs: Inputs, studied: Studied, report: Report) -> Findings:
+def _findings(inputs: Inputs, recipe: Recipe, studied: Studied, report: Report) -> Findings:
     pipeline = _whole(studied)
-    draft = draft_record(inputs.flows, pipeline)
+    draft = draft_record(inputs.everything, pipeline, recipe)
     scorer = Scorer(compiled(pipeline), draft)
     benign = score_captures(_of_kind(inputs.captures, attack=False), scorer)
     attacks = score_captures(_of_kind(inputs.captures, attack=True), scorer)
@@ -71,6 +81,7 @@ def _findings(inputs: Inputs, studied: Studied, report: Report) -> Findings:
     update = {"threshold": threshold, "figures": measured, "measured_on": report.data.sha256}
     return Findings(
         data=inputs.flows,
+        beside=inputs.beside,
         record=draft.model_copy(update=update),
         report=report,
         benign=on_benign,

@@ -11,7 +11,8 @@ from helpers.models import made_up_flows, make_record
 from training.captures import CaptureScores, figures
 from training.card import Findings, render
 from training.dataset import LabelledFlows
-from training.report.study import Inputs, study
+from training.report.inputs import Inputs
+from training.report.study import study
 
 
 @pytest.fixture

@@ -23,6 +23,7 @@ SMALL = {
     "gradient-boosting": {"rounds": 2},
     "catboost": {"iterations": 5},
     "decision-tree": {},
+    "gated": {"gates": 2, "rounds": 5, "trees": 5},
 }
 
 
@@ -69,7 +70,7 @@ def test_context_that_flows_do_not_tell_is_nan_to_the_model(flows: LabelledFlows
 
 @pytest.mark.parametrize("name", ["stacked", "linear-svm"])
 def test_what_cannot_read_nan_is_told_so(name: str, flows: LabelledFlows) -> None:
-    with pytest.raises(ValueError, match=f"{name} cannot read what is not known .NaN.: random-forest, "):
+    with pytest.raises(ValueError, match=f"{name} cannot read what is not known .NaN.: gated, random-"):
         fitted(flows, np.ones(len(flows), np.bool_), Recipe(ESTIMATORS[name]))
 
 

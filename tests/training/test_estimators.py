@@ -12,7 +12,17 @@ from detection.compile_sklearn import compile_pipeline
 from flows.labels import ATTACK
 from flows.schema import COMMON_NAMES
 from helpers.models import CLASSES, made_up_flows
-from training.estimators import DEFAULT, ESTIMATORS, Kind, binary, evenly, fit, kind_named, predict_proba
+from training.estimators import (
+    DEFAULT,
+    ESTIMATORS,
+    Kind,
+    binary,
+    evenly,
+    fit,
+    halves,
+    kind_named,
+    predict_proba,
+)
 
 QUICK = {
     **{
@@ -20,6 +30,7 @@ QUICK = {
         "stacked-five": {"trees": 5, "epochs": 20},
         "random-forest": {"trees": 5},
         "extra-trees": {"trees": 5},
+        "gated": {"gates": 2, "rounds": 10, "trees": 5},
     },
     **{"gradient-boosting": {"rounds": 5}, "catboost": {"iterations": 5}, "mlp": {"epochs": 20}},
     **{"isolation-forest": {"trees": 5}, "autoencoder": {"epochs": 20}},
@@ -119,6 +130,16 @@ def test_unknown_names_are_told_with_the_known_ones() -> None:
         kind_named("boost")
     with pytest.raises(ValueError, match="stacked has no parameter tres; its parameters are trees, depth"):
         kind_named("stacked").made(0, {"tres": 3})
+
+
+def test_half_of_the_rows_are_benign_and_of_all_that_made_them_there_are_as_many() -> None:
+    codes = np.repeat(np.array([0, 5, 17], np.int32), [1000, 100, 200])
+    made = np.concatenate([np.arange(1000) % 10 // 9, np.full(100, 2), np.full(200, 3)]).astype(np.int32)
+    chosen = halves(codes, made, 160, seed=1)
+    assert np.bincount(made[chosen]).tolist() == [40, 40, 40, 40]
+    assert (chosen == halves(codes, made, 160, seed=1)).all()
+    few = halves(codes, made, 800, seed=1)
+    assert np.bincount(codes[few])[[0, 5, 17]].tolist() == [500, 100, 200]
 
 
 def test_rows_are_taken_evenly_of_all_classes() -> None:

@@ -59,7 +59,7 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Inputs:
 def _small() -> Iterator[None]:
     """The recipe of few trees: what is tested is not how good it is."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("training.starter.DEFAULT_RECIPE", Recipe(params={"trees": 8, "folds": 2}))
+        patch.setattr("training.starter.Recipe", lambda kind: Recipe(kind, {"trees": 8, "folds": 2}))
         patch.setattr("training.report.importance.REPEATS", 1)
         yield
 

@@ -62,6 +62,13 @@ Across = Annotated[
     list[str] | None,
     typer.Option(metavar="FLOWS", help="with --all: labelled flows of another network; may be repeated"),
 ]
+Beside = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="FLOWS",
+        help="with --all: more labelled flows to learn from, on which no split is measured; may be repeated",
+    ),
+]
 Compare = Annotated[
     list[str] | None,
     typer.Option(metavar="NAME", help="with --all: another estimator beside it, or all; may be repeated"),
@@ -111,6 +118,7 @@ def evaluate(
     captures: Captures = None,
     rules: RulesOf = None,
     across: Across = None,
+    beside: Beside = None,
     context: Annotated[
         bool, typer.Option("--context", help="with --all: what hosts did before is a feature too")
     ] = False,
@@ -132,6 +140,7 @@ def evaluate(
                     captures=captures,
                     rules=rules,
                     across=tuple(across or ()),
+                    beside=tuple(beside or ()),
                     context=context,
                     estimator=estimator,
                     compare=tuple(compare or ()),

@@ -22,7 +22,8 @@ from inference_server.settings import load_settings
 
 if TYPE_CHECKING:
     from training.estimators import Kind
-    from training.report.study import Inputs, Report
+    from training.report.inputs import Inputs
+    from training.report.study import Report
 
 ALL: Final = "all"
 PARAM: Final = "param/"
@@ -38,6 +39,7 @@ class Request:
         captures: a folder with a MANIFEST.csv, None for none.
         rules: label rules of the captures, None for those beside them.
         across: labelled flows of other networks.
+        beside: more labelled flows, from which the estimator in question learns too.
         context: what hosts did before is a feature too.
         estimator: a kind's name, "" for the default.
         compare: names of other kinds, or "all".
@@ -50,6 +52,7 @@ class Request:
     captures: Path | None
     rules: Path | None
     across: tuple[str, ...]
+    beside: tuple[str, ...]
     context: bool
     estimator: str
     compare: tuple[str, ...]
@@ -166,7 +169,7 @@ def progress_line() -> Iterator[Callable[[str], None]]:
 
 def _inputs(request: Request) -> Inputs:
     from training.capture_set import read_captures
-    from training.report.study import Inputs
+    from training.report.inputs import Inputs
     from training.sources.read import ReadOptions, read_training_data, with_repeated
     from training.sources.remote import shown
 
@@ -175,6 +178,7 @@ def _inputs(request: Request) -> Inputs:
         flows = read_training_data(request.data, options=options)
         repeated = with_repeated(request.data, flows, options)
         options = replace(options, names=flows.names)
+        beside = read_training_data(request.beside, options=options) if request.beside else None
         others = {
             Path(shown(name)).name: read_training_data([name], options=options) for name in request.across
         }
@@ -185,6 +189,7 @@ def _inputs(request: Request) -> Inputs:
         else (),
         repeated=repeated,
         others=others,
+        beside=beside,
     )
 
 

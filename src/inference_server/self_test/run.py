@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
 from alerting.policy import AlertPolicy
-from capture.files import read_capture
+from capture.files import CaptureFile
 from capture.rules import LiveRules
+from context.stage import ContextStage
 from detection.scorer import Scorer
 from flows.labels import BY_CODE
+from flows.table import FlowTable
 from inference_server.self_test.cases import Case
 
 SENSOR: Final = "self-test"
@@ -61,7 +64,7 @@ def answer(case: Case, scorer: Scorer, rules: LiveRules, window: float) -> Answe
     policy = AlertPolicy(aggregated={SENSOR}, window=window)
     flows = insufficient = flagged = 0
     alerts: Counter[str] = Counter()
-    for table in read_capture(case.capture, dialect=scorer.record.dialect, live_rules=rules, sensor=SENSOR):
+    for table in _flows(case, scorer, rules):
         verdicts = scorer.score(table)
         flows += len(table)
         insufficient += int(verdicts.insufficient.sum())
@@ -73,3 +76,13 @@ def answer(case: Case, scorer: Scorer, rules: LiveRules, window: float) -> Answe
         }
         alerts.update(opened.values())
     return Answer(case, flows, insufficient, flagged, dict(alerts))
+
+
+def _flows(case: Case, scorer: Scorer, rules: LiveRules) -> Iterator[FlowTable]:
+    """Yield the flows, with what their hosts did before if the model reads that."""
+    context = bool(scorer.record.context)
+    file = CaptureFile(
+        case.capture, dialect=scorer.record.dialect, live_rules=rules, sensor=SENSOR, starts=context
+    )
+    tables = file.tables()
+    yield from ContextStage().complete(tables, file.take_starts) if context else tables

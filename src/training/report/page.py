@@ -11,6 +11,7 @@ from training.evaluation import HEADLINE_ROWS
 from training.markdown import bullets, paragraph, table
 from training.report.audit import LIMIT, Separation
 from training.report.disputed import BESIDE_US
+from training.report.learning import ablation_section, folder_of, unseen_section
 from training.report.mistakes import Mistake
 from training.report.plots import picture_of_confusion
 from training.report.split_study import Measured
@@ -37,6 +38,8 @@ def page(report: Report) -> str:
         "# Evaluation",
         *_head(report),
         *_captures(report),
+        *ablation_section(report),
+        *unseen_section(report),
         *_compared(report),
         *_classes(report.default),
         *_pictures(report.default),
@@ -57,8 +60,8 @@ def _head(report: Report) -> list[str]:
             f"""`ml-ids evaluate --all` made this page from {", ".join(data.sources)}: {data.rows_read:,}
             rows, of which {data.rows:,} were used (dropped: {dropped}), dialect `{data.dialect}`, sha256
             `{data.sha256[:16]}`. The model in question is the default: {found.title}
-            (`{found.kind}`{_params(found)}); beside it a plain random forest of 100 trees, fitted on the same
-            flows. Made with {makers}. All figures are in [report.json](report.json)."""
+            (`{found.kind}`{_params(found)}){_beside(report)}; beside it a plain random forest of 100 trees,
+            fitted on these flows alone. Made with {makers}. All figures are in [report.json](report.json)."""
         ),
         "## Four splits",
         paragraph(
@@ -80,6 +83,13 @@ def _head(report: Report) -> list[str]:
         ),
         alarms_table([each for each in found.splits if each.threshold_known]),
     ]
+
+
+def _beside(report: Report) -> str:
+    if report.beside is None:
+        return ""
+    return f""", which learns from {report.beside.rows:,} flows of {folder_of(report.beside)} too (sha256
+        `{report.beside.sha256[:16]}`)"""
 
 
 def _disputed(found: KindStudy) -> str:
@@ -144,9 +154,10 @@ def _captures(report: Report) -> list[str]:
             {found.captures[0].benign_captures} of benign traffic, metered by this project and judged by
             a model fitted on all labelled flows. No source has a say in its own threshold: the captures of
             one are judged at the lowest threshold that flags the allowed share of the benign flows of all
-            others. The benign flows flagged are what then came of it. Every flow of an attack capture counts
-            as an attack, although some are benign. The mean over captures comes first: three captures hold
-            half of the attack flows. Intervals come of drawing sources anew, and captures within them; few
+            others. The benign flows flagged are what then came of it. Of an attack capture count the flows
+            that its label rules call an attack, or all where it has none. The mean over captures comes first:
+            three captures hold half of the attack flows. Intervals come of drawing sources anew, and captures
+            within them; few
             sources make them wide."""
         ),
         f"### {found.kind}",

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from detection.calibration import lowest_threshold
 from detection.preprocess import clean
 from flows.labels import ATTACK
-from training.dataset import LabelledFlows
+from training.dataset import LabelledFlows, joined
 from training.estimators import SEED, Kind, binary, fit, predict_proba
 from training.evaluation import Evaluation, evaluate
 from training.recipe import TRAIN_SHARE, preprocessing
@@ -106,11 +106,21 @@ def fitted(
     *,
     seed: int = SEED,
     params: Mapping[str, Any] = NO_PARAMS,
+    beside: LabelledFlows | None = None,
 ) -> Fitted:
-    """Return an estimator of a kind, fitted on all of n flows."""
+    """Return an estimator of a kind, fitted on all of n flows, and on those of another set beside them."""
+    flows = flows if beside is None else joined([flows, beside])
     began = time.perf_counter()
     features = clean(flows.features, preprocessing(flows.names))
-    estimator = fit(kind, features, kind.codes(flows.codes), flows.names, seed=seed, params=params)
+    estimator = fit(
+        kind,
+        features,
+        kind.codes(flows.codes),
+        flows.names,
+        seed=seed,
+        params=params,
+        activity=flows.made,
+    )
     classes = tuple(int(code) for code in np.ravel(estimator.classes_).tolist())
     return Fitted(kind, estimator, flows.names, classes, time.perf_counter() - began)
 
@@ -124,6 +134,7 @@ def measured(
     seed: int = SEED,
     params: Mapping[str, Any] = NO_PARAMS,
     choose_threshold: bool = True,
+    beside: LabelledFlows | None = None,
 ) -> tuple[Measured, Answers]:
     """Return the figures of a kind fitted on a split's training rows, on its other rows.
 
@@ -135,14 +146,16 @@ def measured(
         seed: of the split and of the estimator.
         choose_threshold: fit another one on a part of the training rows, parted in the same way, and choose
             the operating threshold on the rest: it flags at most ALLOWED_SHARE of the benign rows there.
+        beside: flows of another set, from which all learn and on which none is measured.
 
     Raises:
         ValueError: the flows do not tell what the split goes by.
     """
     train = training_rows(flows, split, share, seed)
     known = flows.take(train)
-    chosen = threshold_within(known, kind, split, seed=seed, params=params) if choose_threshold else None
-    found = fitted(known, kind, seed=seed, params=params)
+    given: dict[str, Any] = {"seed": seed, "params": params, "beside": beside}
+    chosen = threshold_within(known, kind, split, **given) if choose_threshold else None
+    found = fitted(known, kind, **given)
     tested = np.flatnonzero(~train)
     probabilities = found.probabilities(flows.features[tested])
     figures = figures_of(
@@ -169,14 +182,20 @@ def _with_undisputed(
 
 
 def threshold_within(
-    flows: LabelledFlows, kind: Kind, split: Split, *, seed: int, params: Mapping[str, Any]
+    flows: LabelledFlows,
+    kind: Kind,
+    split: Split,
+    *,
+    seed: int,
+    params: Mapping[str, Any],
+    beside: LabelledFlows | None = None,
 ) -> float | None:
     """Return the operating threshold that training rows alone give; None when they are too few for one."""
     try:
         inner = training_rows(flows, split, INNER_SHARE, seed)
     except ValueError:
         return None
-    found = fitted(flows.take(inner), kind, seed=seed, params=params)
+    found = fitted(flows.take(inner), kind, seed=seed, params=params, beside=beside)
     benign = flows.features[~inner & (flows.codes == 0)]
     try:
         return lowest_threshold(found.p_attack(benign), floor(ALLOWED_SHARE * len(benign)))

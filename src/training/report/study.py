@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import PurePath
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from flows.labels import BY_CODE
-from training.capture_set import Capture, as_labelled
+from training.capture_set import as_labelled
 from training.dataset import LabelledFlows
 from training.estimators import Kind, kind_named
-from training.recipe import INSUFFICIENT
+from training.recipe import insufficient_rule
+from training.report.ablation import Ablation, ablations
 from training.report.audit import Separation, audit, flagged
 from training.report.baseline import PLAIN_FOREST
 from training.report.importance import Importance, importances
+from training.report.inputs import DataFacts, Inputs, facts
 from training.report.mistakes import Mistake, mistakes
 from training.report.port_leak import PortLeak, port_leak
 from training.report.recurrence import RECURRENCE, recurrence_on
 from training.report.split_study import NO_PARAMS, Answers, Fitted, Measured, elsewhere, fitted, measured
 from training.report.tradeoff import HEADLINES, Point, point_of_label, scored, tradeoff
+from training.report.unseen import Unseen, can_tell, unseen
 from training.splits import Split
-from training.tracking import flows_sha256, versions
+from training.tracking import versions
 
 CROSS_NETWORK: Final = "cross-network"
 CAPTURES: Final = "captures"
@@ -34,27 +35,6 @@ IDENTITY: Final = ("dst_port", "start_us")
 """Columns that no model reads, in the audit for what they give away."""
 
 Told = Callable[[str], None]
-
-
-@dataclass(frozen=True, slots=True)
-class DataFacts:
-    """What was evaluated on.
-
-    Attributes:
-        sources: the files' names.
-        sha256: of features and classes: figures of the same flows can be compared.
-        rows_read, rows: before and after cleaning.
-        dropped: rows left out, by reason.
-        classes: flows by the class's name.
-    """
-
-    sources: tuple[str, ...]
-    sha256: str
-    dialect: str
-    rows_read: int
-    rows: int
-    dropped: dict[str, int]
-    classes: dict[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +89,10 @@ class Report:
         separations: columns that alone separate a class.
         port: what the destination port would seem to be worth.
         mistakes: the default's, on the random and the time-ordered split.
+        beside: the set from which the default learns too, None for none.
+        unseen: what it finds of that set's attacks when it was not shown any of their kind, None when the set
+            does not tell.
+        ablations: what it finds on captures without each thing that it learns from.
     """
 
     versions: dict[str, str]
@@ -122,6 +106,9 @@ class Report:
     separations: tuple[Separation, ...]
     port: tuple[PortLeak, ...]
     mistakes: dict[str, tuple[Mistake, ...]]
+    beside: DataFacts | None = None
+    unseen: Unseen | None = None
+    ablations: tuple[Ablation, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,23 +128,6 @@ class Studied:
     whole: Fitted | None
 
 
-@dataclass(frozen=True, slots=True)
-class Inputs:
-    """What a study looks at.
-
-    Attributes:
-        flows: labelled, to be split.
-        captures: of other networks; none to go without.
-        others: labelled flows of other networks, by name.
-        repeated: the same flows with those that repeat an earlier one, None to go without.
-    """
-
-    flows: LabelledFlows
-    captures: tuple[Capture, ...] = ()
-    others: Mapping[str, LabelledFlows] = field(default_factory=dict)
-    repeated: LabelledFlows | None = None
-
-
 def captures_metrics(points: Sequence[Point]) -> dict[str, float]:
     """Return the headline figures on captures by name."""
     named: dict[str, float] = {}
@@ -171,20 +141,6 @@ def captures_metrics(points: Sequence[Point]) -> dict[str, float]:
                 f"{at} benign flows": point.benign_share.value,
             }
     return named
-
-
-def facts(flows: LabelledFlows) -> DataFacts:
-    """Return what is to be known of labelled flows."""
-    codes, counts = np.unique(flows.codes, return_counts=True)
-    return DataFacts(
-        sources=tuple(PurePath(source).name for source in flows.sources),
-        sha256=flows_sha256(flows),
-        dialect=flows.dialect,
-        rows_read=flows.rows_read,
-        rows=len(flows),
-        dropped=dict(flows.dropped),
-        classes={BY_CODE[c].name: n for c, n in zip(codes.tolist(), counts.tolist(), strict=True)},
-    )
 
 
 def study_kind(
@@ -212,7 +168,12 @@ def study_kind(
         told(f"{kind.name}: {split}")
         try:
             figures, answered = measured(
-                inputs.flows, kind, split, params=params, choose_threshold=choose_threshold
+                inputs.flows,
+                kind,
+                split,
+                params=params,
+                choose_threshold=choose_threshold,
+                beside=inputs.beside,
             )
         except ValueError as error:
             skipped[str(split)] = str(error)
@@ -220,7 +181,11 @@ def study_kind(
         found.append(figures)
         answers[str(split)] = answered
     told(f"{kind.name}: {CAPTURES}" if inputs.captures else f"{kind.name}: all flows")
-    whole = fitted(inputs.flows, kind, params=params) if inputs.captures or inputs.others else None
+    whole = (
+        fitted(inputs.flows, kind, params=params, beside=inputs.beside)
+        if inputs.captures or inputs.others
+        else None
+    )
     return Studied(
         kind,
         KindStudy(
@@ -241,7 +206,7 @@ _NOWHERE: Final[Mapping[str, Any]] = {"captures": (), "served": (), "label": Non
 
 
 def _elsewhere(inputs: Inputs, whole: Fitted) -> tuple[Measured, ...]:
-    rows, found = len(inputs.flows), []
+    rows, found = len(inputs.flows) + (0 if inputs.beside is None else len(inputs.beside)), []
     if inputs.captures:
         flows = as_labelled(inputs.captures, inputs.flows.names, inputs.flows.dialect)
         found.append(elsewhere(whole, flows, CROSS_NETWORK, None, rows))
@@ -252,7 +217,7 @@ def _elsewhere(inputs: Inputs, whole: Fitted) -> tuple[Measured, ...]:
 def _on_captures(inputs: Inputs, whole: Fitted) -> dict[str, Any]:
     names, captures = inputs.flows.names, inputs.captures
     every = scored(captures, names, whole.p_attack)
-    some = scored(captures, names, whole.p_attack, INSUFFICIENT)
+    some = scored(captures, names, whole.p_attack, insufficient_rule(inputs.everything))
     labels = {capture.entry.file: _called(whole, capture.features) for capture in captures}
     return {
         "captures": tradeoff(every),
@@ -300,7 +265,7 @@ def report_of(
     """
     found, answers = studied.figures, studied.answers
     others = [comparable(name) for name in compare if name != found.kind]
-    baseline = study_kind(inputs, PLAIN_FOREST, told=told).figures
+    baseline = study_kind(inputs.alone, PLAIN_FOREST, told=told).figures
     compared, failed = _compared(inputs, others, told)
     told("importance of features")
     closest = answers.get(str(Split.TIME_ORDERED)) or next(iter(answers.values()), None)
@@ -319,7 +284,23 @@ def report_of(
             split: mistakes(inputs.flows, each.tested, each.probabilities, each.fitted.classes)
             for split, each in answers.items()
         },
+        beside=None if inputs.beside is None else facts(inputs.beside),
+        unseen=_unseen(inputs, studied, told),
+        ablations=_ablations(inputs, studied, told),
     )
+
+
+def _unseen(inputs: Inputs, studied: Studied, told: Told) -> Unseen | None:
+    if inputs.beside is None or not can_tell(inputs.beside):
+        return None
+    return unseen(inputs.beside, inputs.flows, studied.kind, params=studied.figures.params, told=told)
+
+
+def _ablations(inputs: Inputs, studied: Studied, told: Told) -> tuple[Ablation, ...]:
+    if inputs.beside is None or not inputs.captures:
+        return ()
+    given = studied.figures.params
+    return ablations(inputs.flows, inputs.beside, inputs.captures, studied.kind, params=given, told=told)
 
 
 def _compared(
@@ -331,7 +312,7 @@ def _compared(
             if kind is RECURRENCE:
                 found.append(_recurrence(inputs, told))
                 continue
-            studied = study_kind(inputs, kind, splits=QUICK_SPLITS, choose_threshold=False, told=told)
+            studied = study_kind(inputs.alone, kind, splits=QUICK_SPLITS, choose_threshold=False, told=told)
             found.append(studied.figures)
         except ModuleNotFoundError as error:
             failed[kind.name] = str(error)
@@ -356,10 +337,10 @@ def _repeated(inputs: Inputs, kind: Kind, params: Mapping[str, Any], told: Told)
     if inputs.repeated is None:
         return ()
     told("with repeated rows")
-    whole = Inputs(inputs.repeated)
+    whole = Inputs(inputs.repeated, beside=inputs.beside)
     return tuple(
-        study_kind(whole, each, splits=QUICK_SPLITS, params=given, choose_threshold=False, told=told).figures
-        for each, given in ((kind, params), (PLAIN_FOREST, NO_PARAMS))
+        study_kind(given, each, splits=QUICK_SPLITS, params=own, choose_threshold=False, told=told).figures
+        for given, each, own in ((whole, kind, params), (whole.alone, PLAIN_FOREST, NO_PARAMS))
     )
 
 

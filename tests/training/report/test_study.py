@@ -12,7 +12,8 @@ from helpers.labelled import TREE, capture_folder, labelled_flows
 from training.capture_set import read_captures
 from training.evaluation import HEADLINE_ROWS
 from training.report.files import BEGIN, END, put_between_markers, summary, write_report
-from training.report.study import CROSS_NETWORK, Inputs, Report, study
+from training.report.inputs import Inputs
+from training.report.study import CROSS_NETWORK, Report, study
 from training.splits import Split
 
 FLOWS = labelled_flows()
@@ -114,3 +115,23 @@ def test_the_table_goes_between_the_markers(tmp_path: Path) -> None:
     path.write_text("no markers")
     with pytest.raises(ValueError, match="needs the lines"):
         put_between_markers(path, "text")
+
+
+def test_what_is_learned_beside_the_flows_and_what_each_part_of_it_is_worth(tmp_path: Path) -> None:
+    captures = read_captures(capture_folder(tmp_path / "captures"), COMMON_NAMES)
+    beside = labelled_flows(90, seed=3)
+    found = study(Inputs(FLOWS, captures, beside=beside), TREE)
+    assert found.beside is not None
+    assert found.beside.rows == len(beside)
+    assert found.unseen is None
+    assert [each.name for each in found.ablations] == [
+        *("without what is learned beside", "with that alone", "with the destination port")
+    ]
+    random, plain = (each.on("random split") for each in (found.default, found.baseline))
+    assert random is not None
+    assert plain is not None
+    assert random.evaluation.train_rows == plain.evaluation.train_rows
+    write_report(found, tmp_path / "report")
+    page = (tmp_path / "report" / "README.md").read_text()
+    assert "### What each part is worth" in page
+    assert f"learns from {len(beside)} flows" in page
