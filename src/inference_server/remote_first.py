@@ -23,21 +23,30 @@ _FEATURES: Final = (*BY_NAME, *CONTEXT_NAMES)
 
 
 class RemoteFirst:
-    """Asks a remote champion for the verdicts of requests."""
+    """Asks a remote champion for the verdicts of requests.
+
+    Attributes:
+        champion: the remote champion, which starts and stops with this.
+    """
 
     def __init__(self, champion: RemoteChampion, *, at_once: int) -> None:
         """Ask `champion`, for at most so many requests at once."""
-        self._champion = champion
+        self.champion = champion
         self._threads = OffLoop("remote-model-requests", threads=THREADS, at_once=at_once)
 
     @property
     def problem(self) -> str | None:
         """What is wrong with the remote model, None when it is well."""
-        return self._champion.status().problem
+        return self.champion.status().problem
+
+    def start(self) -> None:
+        """Start probing."""
+        self.champion.start()
 
     def stop(self) -> None:
         """Ask no more."""
         self._threads.stop()
+        self.champion.stop()
 
     def parse(self, body: Body, dialect: str | None) -> ParsedRecords | None:
         """Return the flows of a body, with the features they have; None where the champion is not asked.
@@ -46,7 +55,7 @@ class RemoteFirst:
             UnprocessableError: they are none that any model could judge.
             BodyTooLargeError: they are too many.
         """
-        if not self._champion.answering:
+        if not self.champion.answering:
             return None
         flows = read_flows(body)
         sent = [read_titles(titles, _FEATURES, frozenset(_FEATURES)).where for titles in titles_of(flows)]
@@ -59,4 +68,4 @@ class RemoteFirst:
         Raises:
             BusyError: too many requests are with it.
         """
-        return await self._threads.run(self._champion.judge, table)
+        return await self._threads.run(self.champion.judge, table)

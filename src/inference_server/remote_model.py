@@ -7,23 +7,25 @@ from typing import Final
 from detection.remote.champion import RemoteChampion
 from detection.remote.endpoint import Endpoint
 from inference_server.configuration.remote_model_settings import runtime_region
+from inference_server.remote_first import RemoteFirst
 from inference_server.settings import Settings
 
 THRESHOLD: Final = 0.5
 """On P(attack) of a remote model, of which no record tells another."""
 
 
-def configured_remote(settings: Settings) -> RemoteChampion | None:
+def configured_remote(settings: Settings) -> RemoteFirst | None:
     """Return the remote champion, not asked yet; None where the settings name none."""
     url = settings.remote_model_url
     if url is None:
         return None
     endpoint = _sagemaker(settings, url) if settings.aws_sagemaker_host else _mlflow(settings, url)
-    return RemoteChampion(
+    champion = RemoteChampion(
         endpoint,
         threshold=settings.detection_threshold or THRESHOLD,
         probe_seconds=settings.remote_model_probe_seconds,
     )
+    return RemoteFirst(champion, at_once=settings.max_concurrent_requests)
 
 
 def _sagemaker(settings: Settings, url: str) -> Endpoint:

@@ -32,7 +32,6 @@ from inference_server.model_desk import ModelDesk
 from inference_server.novelty import NoveltyModel
 from inference_server.operating_threshold import OperatingThreshold
 from inference_server.predict import Predictor
-from inference_server.remote_first import RemoteFirst
 from inference_server.remote_model import configured_remote
 from inference_server.sensors.sensors import Sensors
 from inference_server.settings import Settings
@@ -71,8 +70,7 @@ class Service:
         self.application_log = ApplicationLog(settings.log_dir, **log_limits(settings))
         self.archive = FlowArchive(settings.flows_dir, int(settings.flow_archive_gb * GIGABYTE))
         self.models = LatestModels()
-        transports = configured_transports(settings)
-        self.alerts = Alerts(settings, self.models.explain, self._evidence, transports)
+        self.alerts = Alerts(settings, self.models.explain, self._evidence, configured_transports(settings))
         self.alert_book = self.alerts.book
         self.off_loop = OffLoop("off-loop")
         log = PredictionLog(
@@ -86,12 +84,7 @@ class Service:
         consented = {captured_dialect(settings)} - {IMPROVED}
         self.novelty = NoveltyModel(settings, registry, self._novel, consented)
         self.remote = configured_remote(settings)
-        self.worker = ScoringWorker(
-            self._scored, also_scored=consented, novelty=self.novelty.judge, remote=self.remote
-        )
-        self.remote_first = (
-            RemoteFirst(self.remote, at_once=settings.max_concurrent_requests) if self.remote else None
-        )
+        self.worker = self._scoring_worker(consented)
         self.threshold = OperatingThreshold(settings, self._score_with)
         self.watcher = configured_watcher(settings, registry, self._serve, self._shadow)
         self.model_desk = ModelDesk(
@@ -136,14 +129,14 @@ class Service:
             self._sent,
             model_error=self._model_error,
             also_scored=consented,
-            remote=self.remote_first,
+            remote=self.remote,
         )
         self.predictor = Predictor(
             self.worker,
             self.sink,
             sensor=settings.sensor_id,
             model_error=self._model_error,
-            remote=self.remote_first,
+            remote=self.remote,
         )
 
     def start(self) -> None:
@@ -193,8 +186,7 @@ class Service:
         self.kdd99.stop()
         self.novelty.stop()
         self.threshold.stop()
-        if self.remote and self.remote_first:
-            self.remote_first.stop()
+        if self.remote:
             self.remote.stop()
         self.demo.stop()
         self.report.stop()
@@ -243,7 +235,7 @@ class Service:
             streams=self.streams.status(),
             kdd=self.kdd99.status(),
             novelty=self.novelty.status(),
-            remote=self.remote.status() if self.remote else None,
+            remote=self.remote.champion.status() if self.remote else None,
             sensors=self.sensors.status(),
             central=self.central.status() if self.central else None,
         )
@@ -255,6 +247,10 @@ class Service:
     def missing(self) -> list[str]:
         """Return what keeps the service from its job."""
         return [self.public_text(text) for text in missing_for_ready(self.status())]
+
+    def _scoring_worker(self, consented: set[str]) -> ScoringWorker:
+        remote = self.remote.champion if self.remote else None
+        return ScoringWorker(self._scored, also_scored=consented, novelty=self.novelty.judge, remote=remote)
 
     def _scored(self, table: FlowTable, verdicts: Verdicts) -> None:
         if table.sensor == demo.SENSOR:
