@@ -50,7 +50,7 @@ REASON = pa.array(["fin", "boredom", "rst"])
 @pytest.mark.parametrize(
     ("change", "refusal", "said"),
     [
-        (lambda rows: rows.replace_schema_metadata({}), UnprocessableError, "metadata ml-ids.flows"),
+        (lambda rows: rows.replace_schema_metadata({}), UnprocessableError, "metadata.ml-ids.flows"),
         (described(b'"sensor":"test"', b'"sensor":7'), UnprocessableError, "sensor: Input should be"),
         (described(b'"dialect":"improved"', b'"dialect":"klingon"'), UnprocessableError, "klingon"),
         (described(b'"schema_id":"', b'"schema_id":"x'), ConflictError, "another version's features"),
