@@ -1,5 +1,4 @@
-# The sensor, which is what a build without a target makes; the targets `mlflow`: its registry's server, and
-# `sagemaker`: training and serving as SageMaker starts them.
+# The sensor, which is what a build without a target makes, and the target `mlflow`: its registry's server.
 ARG PYTHON_IMAGE=python:3.11-slim
 
 FROM ${PYTHON_IMAGE} AS build
@@ -61,26 +60,5 @@ USER 10001:10001
 EXPOSE 5000
 CMD ["mlflow", "server", "--host", "0.0.0.0", "--port", "5000", "--workers", "1", \
      "--backend-store-uri", "sqlite:////mlflow/mlflow.db", "--artifacts-destination", "/mlflow/artifacts"]
-
-FROM ${PYTHON_IMAGE} AS sagemaker
-ARG NUMBA_CPU_NAME=x86-64-v2
-ARG NUMBA_CPU_FEATURES=+sse4.2
-ENV PATH=/opt/ml-ids/bin:${PATH} PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 HOME=/tmp ML_IDS_CONTAINER=1 \
-    NUMBA_CPU_NAME=${NUMBA_CPU_NAME} NUMBA_CPU_FEATURES=${NUMBA_CPU_FEATURES} NUMBA_CACHE_DIR=/opt/ml-ids/kernels \
-    STATE_DIR=/tmp/ml-ids/state LOG_DIR=/tmp/ml-ids/logs MLFLOW_DISABLE_TELEMETRY=true
-COPY deploy/docker/sagemaker.txt src/capture/extractors/build.txt /tmp/
-RUN python -m venv /opt/ml-ids && \
-    pip install --quiet --disable-pip-version-check --no-cache-dir --require-hashes -r /tmp/sagemaker.txt -r /tmp/build.txt
-COPY pyproject.toml README.md LICENSE /app/
-COPY models /app/models
-COPY data/demo /app/data/demo
-COPY src /app/src
-WORKDIR /app
-RUN pip install --quiet --disable-pip-version-check --no-cache-dir --no-deps --no-build-isolation -e /app && \
-    python -m inference_server.kernels
-EXPOSE 8080
-# SageMaker starts it as root, with `train` or `serve`, and mounts /opt/ml.
-ENTRYPOINT ["ml-ids", "sagemaker"]
-CMD ["serve"]
 
 FROM ml-ids

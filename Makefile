@@ -118,7 +118,7 @@ JOB = $(if $(DEPLOY_REF),--ref '$(DEPLOY_REF)',$(if $(JOB_ID),--job-id '$(JOB_ID
 tagged = $(SAGEMAKER_IMAGE):$(or $(TAG),$(error name the image's tag: make $@ TAG=latest))
 
 sagemaker_build_image:  ## build the image that SageMaker trains and serves with, ml-ids-train-sagemaker:TAG
-	docker build --target sagemaker --tag "$(tagged)" .
+	docker build --file deploy/docker/sagemaker.Dockerfile --tag "$(tagged)" .
 
 sagemaker_push_image: setup  ## push it to Amazon's registry; its name there: sagemaker-image-name.txt
 	@$(BIN)/ml-ids sagemaker push-image --image "$(tagged)"

@@ -1,4 +1,4 @@
-"""The target `sagemaker` of the Dockerfile, run as SageMaker runs it."""
+"""The image that SageMaker trains and serves with, run as it does."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SPLIT = {"Content-Type": "application/json; format=pandas-split"}
 
 @pytest.fixture(scope="module")
 def sagemaker_image(docker: Engine) -> str:
-    return docker.build("ml-ids-train-sagemaker:test", "Dockerfile", "sagemaker")
+    return docker.build("ml-ids-train-sagemaker:test", "deploy/docker/sagemaker.Dockerfile")
 
 
 @pytest.fixture(scope="module")

@@ -71,7 +71,7 @@ def test_the_documents_commands_in_their_order(
     assert ran.stdout.splitlines()[-1] == "ml-ids-classifier is removed"
     calls = [line.split()[0] for line in told.read_text().splitlines()]
     assert calls == ["build", "run", "login", "tag", "push"]
-    assert "build --target sagemaker --tag ml-ids-train-sagemaker:1 ." in told.read_text()
+    assert told.read_text().startswith("build --file deploy/docker/sagemaker.Dockerfile --tag ml-ids-train")
 
 
 @pytest.mark.parametrize(
