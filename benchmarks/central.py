@@ -19,9 +19,11 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+sys.path.append(sys.path.pop(0))  # alerting.py beside this file is called like a package of the project
+
 import httpx
 import numpy as np
-from http_servers import Server, ml_ids
+from http_servers import DIRECTORY, Server, ml_ids
 from meter import machine
 from rich.console import Console
 from rich.table import Table
@@ -197,6 +199,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=8.0)
     chosen = parser.parse_args()
     flows = lab_flows()
+    DIRECTORY.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         directory = Path(folder)
         rows = [local(flows, directory, chosen.seconds)]
