@@ -42,6 +42,7 @@ BENCHMARKS = {
         ["benchmarks/memory.py"],
         ["benchmarks/resident.py"],
         ["benchmarks/live.py"],
+        ["benchmarks/ray_scoring.py"],
     )
 }
 NEED_ROOT = ("benchmarks/live.py", "benchmarks/resident.py")
