@@ -5,9 +5,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from helpers.queues import Queues
+
+# A machine that does other things besides makes an example slow, not wrong.
+settings.register_profile("ml-ids", deadline=None)
+settings.load_profile("ml-ids")
 
 SHARED = Path(__file__).parents[2] / "shared"
 

@@ -104,7 +104,8 @@ def job_of_ref(ref: str) -> str:
         ValueError: it is no tag of a model.
     """
     tag = ref.removeprefix(_TAG_REF)
-    if not tag.startswith("m") or "/" in tag:
+    # A branch such as main is none: only a full ref may be any tag that begins with m.
+    if "/" in tag or not re.match("m" if tag != ref else r"m\d", tag):
         raise ValueError(f"{ref!r} is no tag of a model, such as refs/tags/m1.0")
     return checked_job(JOB_PREFIX + re.sub(r"[^A-Za-z0-9]+", "-", tag).strip("-"))
 

@@ -43,7 +43,7 @@ def test_a_tag_names_its_job(ref: str) -> None:
     assert job_of_ref(ref) == "ml-ids-sagemaker-m1-0"
 
 
-@pytest.mark.parametrize("ref", ["refs/heads/main", "v1.0", "refs/tags/v1.0"])
+@pytest.mark.parametrize("ref", ["refs/heads/main", "main", "v1.0", "refs/tags/v1.0"])
 def test_others_name_none(ref: str) -> None:
     with pytest.raises(ValueError, match="is no tag of a model, such as refs/tags/m1"):
         job_of_ref(ref)
