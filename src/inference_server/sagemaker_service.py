@@ -32,10 +32,12 @@ def serve_container(model: Path) -> None:
         OSError: the registry in STATE_DIR cannot be used.
         ValueError: the folder holds something else, or a setting is wrong.
     """
+    package = find_package(model)
+    if package:
+        load_package(package)
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
-    if package := find_package(model):
-        load_package(package)
+    if package:
         settings = load_settings()
         registry = configured_registry(settings)
         version = registry.register(package, MODEL_NAME)

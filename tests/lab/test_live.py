@@ -166,7 +166,14 @@ def _played(scenario: Scenario, folder: Path) -> Seen:
             built.switch, str(BIN / "ml-ids"), "serve", "--host", "127.0.0.1", "--port", "0"
         )
         service = stack.enter_context(
-            running(serve, folder, CIC_INTERFACE=BRIDGE, DEMO="0", DETECTION_THRESHOLD=THRESHOLD)
+            running(
+                serve,
+                folder,
+                START_CICFLOWMETER="true",
+                CIC_INTERFACE=BRIDGE,
+                DEMO="0",
+                DETECTION_THRESHOLD=THRESHOLD,
+            )
         )
 
         def asked(path: str) -> Any:

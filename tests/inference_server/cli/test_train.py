@@ -96,7 +96,7 @@ def test_a_model_that_reads_context_is_trained_and_judges_captures(tmp_path: Pat
     asked = ("--data", tmp_path / "base.parquet", "--context", "--name", "context")
     result = run(*asked)
     assert result.exit_code == 1
-    assert "--context: name an --estimator that reads NaN: random-forest, " in result.output
+    assert "--context: name an --estimator that reads NaN: gated, random-forest, " in result.output
     result = run(*asked, "--last", "24h", "--estimator", "decision-tree")
     assert "--context goes without --baseline, --last and --labels" in result.output
     result = run(*asked, "--estimator", "decision-tree")
