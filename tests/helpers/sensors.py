@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -70,10 +72,16 @@ def report(client: httpx.Client, **changes: Any) -> httpx.Response:
     return client.post(REPORT_PATH, json=told | changes)
 
 
+def _objects(file: Path) -> Iterator[dict[str, Any]]:
+    """The lines of a log, but those that a kill, or a look while it is written, cut off."""
+    for line in file.read_text().splitlines() if file.exists() else ():
+        with suppress(ValueError):
+            yield json.loads(line)
+
+
 def logged(log_dir: Path) -> list[dict[str, Any]]:
     """All lines of the prediction logs."""
-    files = [log_dir / name for name in (POSITIVE, INSUFFICIENT, NEGATIVE)]
-    return [json.loads(line) for file in files if file.exists() for line in file.read_text().splitlines()]
+    return [line for name in (POSITIVE, INSUFFICIENT, NEGATIVE) for line in _objects(log_dir / name)]
 
 
 def logged_uids(log_dir: Path) -> Counter[tuple[str, int]]:
