@@ -52,7 +52,11 @@ def http_receiver() -> Iterator[HttpReceiver]:
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
+            length = int(self.headers["Content-Length"])
+            body = self.rfile.read(length)
+            if len(body) < length:  # the sender was killed in the middle: nothing was posted
+                self.close_connection = True
+                return
             receiver.asked += 1
             receiver.opened.wait(60)
             receiver.posted.append(Posted(self.path, dict(self.headers), body))

@@ -54,7 +54,11 @@ def wild_queue(seed: int = 0) -> Iterator[WildQueue]:
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
+            length = int(self.headers["Content-Length"])
+            body = self.rfile.read(length)
+            if len(body) < length:  # the sender was killed in the middle: nothing was posted
+                self.close_connection = True
+                return
             mood = queue.mood()
             if mood == "hangs up":
                 self.close_connection = True
