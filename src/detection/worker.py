@@ -278,12 +278,14 @@ class ScoringWorker:
         self._shadow.offer(table, verdicts)
 
     def _settle(self, table: FlowTable, outcome: str) -> None:
-        """Count what became of a captured table; one that nobody could judge yet waits on."""
+        """Count what became of a captured table; one that nobody could judge yet waits on until the end."""
         with self._change:
-            if outcome == _WAITS:
+            if outcome == _WAITS and not self._stopping:
                 self._captured.put_back(table)
+                self._captures_from = time.monotonic() + REMOTE_SECONDS
                 return
-            known = self._counts if outcome in ("captured", "failed") else self._refused
+            outcome = "shed" if outcome == _WAITS else outcome
+            known = self._counts if outcome in ("captured", "failed", "shed") else self._refused
             known[outcome] += len(table)
             self._counts["waiting"] -= len(table)
 

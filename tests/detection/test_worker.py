@@ -3,6 +3,7 @@ from __future__ import annotations
 import logging
 import queue
 import threading
+import time
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future
@@ -17,7 +18,7 @@ from detection.pace import FEWEST, MOST
 from detection.remote.champion import RemoteChampion
 from detection.remote.endpoint import Endpoint
 from detection.scorer import ModelUnavailableError, Scorer
-from detection.worker import ScoringWorker
+from detection.worker import REMOTE_SECONDS, ScoringWorker
 from flows.dialects import PYTHON
 from flows.schema import COMMON_NAMES, IMPROVED_NAMES
 from flows.table import FlowTable, concat_tables
@@ -542,6 +543,30 @@ def test_captured_flows_that_only_a_remote_champion_could_judge_wait_for_it() ->
     durations = concat_tables([table for table, _ in sink.delivered]).features[:, 0].tolist()
     assert durations == typical_table([0, 5, 17]).features[:, 0].tolist()
     assert (counters.captured, counters.failed, counters.waiting) == (3, 0, 0)
+
+
+def test_a_remote_champion_that_refuses_flows_it_alone_could_judge_is_asked_again_in_a_while() -> None:
+    sink = Sink()
+    well = by_row(lambda _: 0.0)
+    with (
+        gateway(well) as model,
+        remote_champion(model) as remote,
+        working(sink, None, remote=remote) as worker,
+    ):
+        model.answer = status(400)
+        asked = len(model.requests)
+        began = time.monotonic()
+        worker.hand_over(typical_table([0]))
+        wait_until(lambda: len(model.requests) >= asked + 3)
+        assert time.monotonic() - began >= 2 * REMOTE_SECONDS
+        assert worker.counters().waiting == 1
+        model.answer = well
+        wait_until(lambda: worker.counters().captured == 1)
+        model.answer = status(400)
+        worker.hand_over(typical_table([0]))
+        assert worker.stop(SECONDS)
+    counters = worker.counters()
+    assert (counters.handed_over, counters.captured, counters.shed, counters.waiting) == (2, 1, 1, 0)
 
 
 def test_insufficient_flows_are_counted(scorer: Scorer) -> None:

@@ -174,8 +174,8 @@ COUNTERS: Final[dict[str, tuple[str, str, tuple[str, ...]]]] = {
         (),
     ),
     "attacks_suppressed": (
-        "Attacks that a rule suppressed.",
-        "A rule takes more than expected: it is too wide; narrow it in ALERT_RULES.",
+        "Attacks that no alert counts: of a rule, beyond a budget, or counted provisionally.",
+        "A rule takes more than expected: narrow it in ALERT_RULES. Those counted provisionally are no loss.",
         ("reason",),
     ),
     "alerts": (
