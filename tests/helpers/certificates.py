@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import ipaddress
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,13 +22,18 @@ class Pair(NamedTuple):
 
 
 def make_pair(
-    folder: Path, name: str = "server", *, password: str | None = None, address: str = "127.0.0.1"
+    folder: Path,
+    name: str = "server",
+    *,
+    password: str | None = None,
+    address: str = "127.0.0.1",
+    hosts: Sequence[str] = (),
 ) -> Pair:
     """Write a self-signed certificate for this machine, its key encrypted where there is a password."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
     now = datetime.datetime.now(datetime.UTC)
-    names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address(address))]
+    names = [x509.IPAddress(ipaddress.ip_address(address)), *map(x509.DNSName, ("localhost", *hosts))]
     certificate = (
         x509.CertificateBuilder()
         .subject_name(subject)

@@ -44,8 +44,10 @@ class Gateway:
 
 
 @contextmanager
-def gateway(answer: Callable[[httpx.Request], Answer], tls: Pair | None = None) -> Iterator[Gateway]:
-    """Serve on a free port of this machine, by HTTPS with a certificate."""
+def gateway(
+    answer: Callable[[httpx.Request], Answer], tls: Pair | None = None, port: int = 0
+) -> Iterator[Gateway]:
+    """Serve on a free port of this machine, or a given one, by HTTPS with a certificate."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -72,7 +74,7 @@ def gateway(answer: Callable[[httpx.Request], Answer], tls: Pair | None = None) 
         def handle_error(self, *_: object) -> None:
             """A client that did not wait is no error."""
 
-    server = Server(("127.0.0.1", 0), Handler)
+    server = Server(("127.0.0.1", port), Handler)
     if tls:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(tls.certificate, tls.key)
