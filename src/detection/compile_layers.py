@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from detection.imputation import Fill, Missing
 from detection.layer_kernels import IDENTITY, LOGISTIC, RELU, SHARES, SOFTMAX, TANH
 from detection.layers import Affine, Dense, Neighbours
 from detection.step_checks import Floats, Ints
@@ -40,6 +41,22 @@ def to_range(name: str, scaler: Any, columns: Ints) -> Affine:
     if scaler.clip:
         raise ValueError(f"{name}: MinMaxScaler with clip has no compiled form")
     return Affine(columns, np.array(scaler.scale_, np.float64), np.array(scaler.min_, np.float64))
+
+
+def imputation(name: str, imputer: Any, columns: Ints, append: Callable[[Step], Ints]) -> Ints:
+    """Append what a SimpleImputer does and return its columns: the filled ones, and where it tells.
+
+    Raises:
+        ValueError: it replaces something else than NaN, or leaves columns out.
+    """
+    replaced, fill = imputer.missing_values, np.array(imputer.statistics_, np.float64)
+    if not (isinstance(replaced, float) and np.isnan(replaced)):
+        raise ValueError(f"{name}: SimpleImputer must replace NaN, replaces {replaced!r}")
+    if np.isnan(fill).any():
+        raise ValueError(f"{name}: SimpleImputer must keep columns without a value: keep_empty_features=True")
+    filled = append(Fill(columns, fill))
+    told = columns[imputer.indicator_.features_] if imputer.add_indicator else columns[:0]
+    return np.concatenate([filled, append(Missing(told))]) if told.size else filled
 
 
 def linear(model: Any, columns: Ints) -> Linear:

@@ -13,6 +13,7 @@ from sklearn.ensemble import (
     RandomForestClassifier,
     StackingClassifier,
 )
+from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import MLPClassifier
@@ -24,16 +25,17 @@ from sklearn.utils.validation import check_is_fitted
 from detection import compile_layers, compile_trees
 from detection.compiled import CompiledModel
 from detection.layer_kernels import HALVING, IDENTITY, ODDS, RELU, SOFTMAX
-from detection.layers import Distance, Log
+from detection.layers import Asinh, Distance, Log
 from detection.step_checks import Floats, Ints
 from detection.steps import Scale, Step
 
 SUPPORTED: Final = (
     "supported are RandomForestClassifier, ExtraTreesClassifier, DecisionTreeClassifier, "
     "HistGradientBoostingClassifier, LogisticRegression, MLPClassifier, KNeighborsClassifier, LinearSVC "
-    "calibrated by CalibratedClassifierCV, StandardScaler, MinMaxScaler, FunctionTransformer of numpy.log1p "
-    "or numpy.float32, and Pipeline and StackingClassifier of these"
+    "calibrated by CalibratedClassifierCV, StandardScaler, MinMaxScaler, SimpleImputer, FunctionTransformer "
+    "of numpy.log1p, numpy.arcsinh or numpy.float32, and Pipeline and StackingClassifier of these"
 )
+_BY_COLUMN: Final[dict[Any, type[Log | Asinh]]] = {np.log1p: Log, np.arcsinh: Asinh}
 _TREES: Final = (RandomForestClassifier, ExtraTreesClassifier, DecisionTreeClassifier)
 
 
@@ -185,8 +187,10 @@ class _Builder:
             return self.append(compile_layers.scale(transformer, columns))
         if kind is MinMaxScaler:
             return self.append(compile_layers.to_range(name, transformer, columns))
-        if kind is FunctionTransformer and transformer.func is np.log1p:
-            return self.append(Log(columns))
+        if kind is SimpleImputer:
+            return compile_layers.imputation(name, transformer, columns, self.append)
+        if kind is FunctionTransformer and transformer.func in _BY_COLUMN:
+            return self.append(_BY_COLUMN[transformer.func](columns))
         what = kind.__name__
         if kind is FunctionTransformer:
             what += f" of {getattr(transformer.func, '__name__', transformer.func)}"

@@ -16,7 +16,7 @@ from detection.layers import Neighbours
 from detection.model import check_width
 from detection.program import program_of
 from detection.step_checks import Floats
-from detection.steps import COLUMN_WISE, STEPS, Forest, Step
+from detection.steps import COLUMN_WISE, KEEPS_NAN, READS_NAN, STEPS, Step
 
 FEATURES: Final = "features"
 
@@ -58,14 +58,14 @@ class CompiledModel:
 
     @property
     def takes_nan(self) -> bool:
-        """Whether rows may hold NaN: nothing but trees reads a feature."""
+        """Whether rows may hold NaN: nothing but trees reads a feature that nothing was put in place of."""
         raw, width = set(range(self.features)), self.features
         for step in self.steps:
             reads = not raw.isdisjoint(step.columns.tolist())
-            if reads and not isinstance(step, (*COLUMN_WISE, Forest)):
-                return False
-            if reads and isinstance(step, COLUMN_WISE):
+            if reads and isinstance(step, KEEPS_NAN):
                 raw.update(range(width, width + step.width()))
+            elif reads and not isinstance(step, READS_NAN):
+                return False
             width += step.width()
         return True
 

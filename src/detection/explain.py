@@ -14,6 +14,9 @@ known of the flow, and what each feature added to it since; both add up to the c
   gradients: M. Sundararajan, A. Taly, Q. Yan, "Axiomatic Attribution for Deep Networks", ICML 2017).
   A final regression over other models' probabilities gets its terms from what moved these.
 
+- What is not known, NaN, is at its feature's reference at the base. What is put in its place, and the column
+  that tells so, are the feature's doing.
+
 - A layer of a network has inputs z(t) = z0 + t (z1 - z0) too; of an activation that takes one column by
   itself each feature gets the share of its change that it has of z1 - z0. A squared distance is
   integrated in the same way.
@@ -35,8 +38,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detection.compiled import CompiledModel
+from detection.imputation import Fill, Missing
 from detection.layer_kernels import SHARES, SOFTMAX, activated
-from detection.layers import Affine, Dense, Distance, Log
+from detection.layers import Affine, Asinh, Dense, Distance, Log
 from detection.record import ModelRecord
 from detection.step_checks import Floats, Ints
 from detection.steps import COLUMN_WISE, Forest, Linear, Scale, Step
@@ -91,6 +95,8 @@ class Explainer:
             if isinstance(step, Forest):
                 assert distributions is not None
                 work.forest(step, distributions, self._owners[step.columns], answers)
+            elif isinstance(step, Fill | Missing):
+                work.impute(step, self._owners[step.columns], answers)
             else:
                 work.add(step, answers)
             first = answers.stop
@@ -150,8 +156,9 @@ class _Work:
                 self._stretch(answers, read, 1.0 / scale, -mean / scale)
             case Affine(factor=factor, offset=offset):
                 self._stretch(answers, read, factor, offset)
-            case Log():
-                ends = np.log1p(self.base[read]), np.log1p(self.value[read])
+            case Log() | Asinh():
+                function = np.log1p if isinstance(step, Log) else np.arcsinh
+                ends = function(self.base[read]), function(self.value[read])
                 self._along(answers, *ends, self.value[read] - self.base[read], self.moved[read].T)
             case Distance():
                 self._distance(read, answers)
@@ -197,6 +204,20 @@ class _Work:
         else:
             first, last = (np.array([activated(z, activation) for z in at]) for at in (start, start + change))
             self._along(answers, first, last, change, terms)
+
+    def impute(self, step: Fill | Missing, owners: Ints, answers: slice) -> None:
+        """Do what a step does about NaN, which is its feature's doing."""
+        read = step.columns
+        ends = np.stack([self.base[read], self.value[read]])
+        unknown = np.isnan(ends)
+        if isinstance(step, Fill):
+            first, last = np.where(unknown, step.fill, ends)
+        else:
+            first, last = np.where(unknown, 1.0, 0.0)
+        moved = (owners[:, None] == np.arange(self.moved.shape[1])) * (last - first)[:, None]
+        if isinstance(step, Fill):
+            moved = np.where(np.any(unknown, axis=0)[:, None], moved, self.moved[read])
+        self.base[answers], self.value[answers], self.moved[answers] = first, last, moved
 
     def forest(self, step: Forest, distributions: Floats, owners: Ints, answers: slice) -> None:
         by_column = np.zeros((step.columns.size, step.width()))

@@ -7,7 +7,17 @@ from typing import Final
 
 import numpy as np
 
-from detection.layer_kernels import affine, dense, distance, log, neighbours, softmax
+from detection.layer_kernels import (
+    affine,
+    asinh,
+    dense,
+    distance,
+    fill,
+    log,
+    missing,
+    neighbours,
+    softmax,
+)
 from detection.walk import CHUNK, LANES, Floats, Ints, Nodes, add_forest, filled_up, key_groups
 from flows.jit import inlined, kernel
 
@@ -15,13 +25,17 @@ BLOCK_ROWS: Final = 512
 """Rows that go through one tree before the next, so that a tree stays in the cache."""
 
 SCALE: Final = 0
-FOREST: Final = 1
-LINEAR: Final = 2
-AFFINE: Final = 3
-LOG: Final = 4
-DENSE: Final = 5
-DISTANCE: Final = 6
-NEIGHBOURS: Final = 7
+AFFINE: Final = 1
+LOG: Final = 2
+ASINH: Final = 3
+FILL: Final = 4
+MISSING: Final = 5
+"""The last of those each of whose answers is one column's."""
+FOREST: Final = 6
+LINEAR: Final = 7
+DENSE: Final = 8
+DISTANCE: Final = 9
+NEIGHBOURS: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +47,8 @@ class Program:
             many, first of its `numbers` and the one after the last, first of its `roots`, number of its
             trees, and its option: of Dense the activation, of Neighbours k, below 0 where all weigh the same.
         columns: int64; which columns the steps read.
-        numbers: float64; Scale: mean, scale. Affine: factor, offset. Forest: its leaves. Linear and Dense:
-            weights, bias; those of Dense are not filled up. Neighbours: rows, classes.
+        numbers: float64; Scale: mean, scale. Affine: factor, offset. Fill: fill. Forest: its leaves. Linear
+            and Dense: weights, bias; those of Dense are not filled up. Neighbours: rows, classes.
         nodes: uint64; the trees, see `detection.walk`.
         roots: uint64; every tree's first node, and after each forest the one after its last.
         fresh: uint64, as many as `roots`; how many leaves the trees of the forest before this one used.
@@ -56,6 +70,22 @@ def _scale(work: Floats, columns: Ints, numbers: Floats, target: int) -> None:
     for i in range(work.shape[0]):
         for j in range(size):
             work[i, target + j] = (work[i, columns[j]] - numbers[j]) / numbers[size + j]
+
+
+@inlined
+def _by_column(work: Floats, columns: Ints, numbers: Floats, target: int, kind: int) -> None:
+    if kind == SCALE:
+        _scale(work, columns, numbers, target)
+    elif kind == AFFINE:
+        affine(work, columns, numbers, target)
+    elif kind == LOG:
+        log(work, columns, target)
+    elif kind == ASINH:
+        asinh(work, columns, target)
+    elif kind == FILL:
+        fill(work, columns, numbers, target)
+    else:
+        missing(work, columns, target)
 
 
 @inlined
@@ -111,7 +141,7 @@ def score_rows(
     """Write the class probabilities of n x F rows to `answers`, n x C; see `Program` for the others.
 
     Args:
-        rows: finite, or NaN where nothing linear reads them.
+        rows: finite, or NaN where trees read them, or what puts something in place of it.
     """
     block = min(BLOCK_ROWS, rows.shape[0])
     whole = np.empty((block, width))
@@ -127,17 +157,13 @@ def score_rows(
             kind, column, size, target, wide, number, end, root, trees, option = steps[s]
             read, given = columns[column : column + size], numbers[number:end]
             answer = work[:, target : target + wide]
-            if kind == SCALE:
-                _scale(work, read, given, target)
+            if kind <= MISSING:
+                _by_column(work, read, given, target, kind)
             elif kind == LINEAR:
                 _linear(work, read, given, answer, sums)
             elif kind == FOREST:
                 grown, used = roots[root : root + trees + 1], fresh[root : root + trees + 1]
                 add_forest(work, read, given, nodes, grown, used, answer, sums, narrow, keys, ends)
-            elif kind == AFFINE:
-                affine(work, read, given, target)
-            elif kind == LOG:
-                log(work, read, target)
             elif kind == DENSE:
                 dense(work, read, given, target, wide, option)
             elif kind == DISTANCE:

@@ -99,6 +99,31 @@ def log(work: Floats, columns: Ints, target: int) -> None:
 
 
 @inlined
+def asinh(work: Floats, columns: Ints, target: int) -> None:
+    """Write asinh(value)."""
+    for i in range(work.shape[0]):
+        for j in range(columns.shape[0]):
+            work[i, target + j] = math.asinh(work[i, columns[j]])
+
+
+@inlined
+def fill(work: Floats, columns: Ints, numbers: Floats, target: int) -> None:
+    """Write the value, or in the place of NaN the column's number."""
+    for i in range(work.shape[0]):
+        for j in range(columns.shape[0]):
+            value = work[i, columns[j]]
+            work[i, target + j] = numbers[j] if math.isnan(value) else value
+
+
+@inlined
+def missing(work: Floats, columns: Ints, target: int) -> None:
+    """Write 1 where the value is NaN, else 0."""
+    for i in range(work.shape[0]):
+        for j in range(columns.shape[0]):
+            work[i, target + j] = 1.0 if math.isnan(work[i, columns[j]]) else 0.0
+
+
+@inlined
 def dense(work: Floats, columns: Ints, numbers: Floats, target: int, width: int, activation: int) -> None:
     """Write the activation of columns times weights, n x `width`, plus bias."""
     size = columns.shape[0]

@@ -65,6 +65,28 @@ class Log:
 
 
 @dataclass(frozen=True, slots=True)
+class Asinh:
+    """Appends asinh(value) of n columns: like a logarithm of what is large, and odd, for columns with signs.
+
+    Attributes:
+        columns: int64, n; what it reads.
+    """
+
+    columns: Ints
+
+    kind: ClassVar[str] = "asinh"
+    dtypes: ClassVar[tuple[str, ...]] = ("<i8",)
+
+    def width(self) -> int:
+        """How many columns it appends."""
+        return int(self.columns.size)
+
+    def check(self) -> None:
+        """Raise ValueError when its arrays do not fit together."""
+        check_shapes(self, columns=(self.columns.size,))
+
+
+@dataclass(frozen=True, slots=True)
 class Dense:
     """Appends C columns: an activation of n columns times weights plus bias.
 

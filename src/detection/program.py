@@ -9,14 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detection import kernel
+from detection.imputation import Fill, Missing
 from detection.kernel import Program
-from detection.layers import Affine, Dense, Distance, Log, Neighbours
+from detection.layers import Affine, Asinh, Dense, Distance, Log, Neighbours
 from detection.step_checks import Floats
 from detection.steps import Forest, Linear, Scale, Step
 from detection.walk import CHUNK, pack_nodes
 
 KINDS: Final[dict[type[Step], int]] = {
-    **{Scale: kernel.SCALE, Affine: kernel.AFFINE, Log: kernel.LOG, Forest: kernel.FOREST},
+    **{Scale: kernel.SCALE, Affine: kernel.AFFINE, Log: kernel.LOG, Asinh: kernel.ASINH},
+    **{Fill: kernel.FILL, Missing: kernel.MISSING, Forest: kernel.FOREST},
     **{Linear: kernel.LINEAR, Dense: kernel.DENSE, Distance: kernel.DISTANCE},
     Neighbours: kernel.NEIGHBOURS,
 }
@@ -64,6 +66,8 @@ def _numbers(step: Step) -> Floats:
         return _filled_up(step.leaves)
     if isinstance(step, Affine):
         return np.concatenate([step.factor, step.offset])
+    if isinstance(step, Fill):
+        return step.fill
     if isinstance(step, Dense):
         return np.concatenate([step.weights.ravel(), step.bias])
     if isinstance(step, Neighbours):

@@ -12,7 +12,8 @@ from typing import ClassVar, Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from detection.layers import Affine, Dense, Distance, Log, Neighbours
+from detection.imputation import Fill, Missing
+from detection.layers import Affine, Asinh, Dense, Distance, Log, Neighbours
 from detection.step_checks import Floats, Ints, check_finite, check_shapes
 from detection.walk import MOST_FEATURES, MOST_LEAVES, MOST_NODES
 
@@ -179,9 +180,18 @@ class Forest:
             raise ValueError("roots: a tree begins outside of the nodes")
 
 
-Step: TypeAlias = Scale | Affine | Log | Forest | Linear | Dense | Distance | Neighbours
-STEPS: Final[dict[str, type[Step]]] = {
-    step.kind: step for step in (Scale, Affine, Log, Forest, Linear, Dense, Distance, Neighbours)
-}
-COLUMN_WISE: Final = (Scale, Affine, Log)
+Step: TypeAlias = (
+    Scale | Affine | Log | Asinh | Fill | Missing | Forest | Linear | Dense | Distance | Neighbours
+)
+KEEPS_NAN: Final = (Scale, Affine, Log, Asinh)
+"""Steps whose answer of a column that is NaN is NaN."""
+
+COLUMN_WISE: Final = (*KEEPS_NAN, Fill, Missing)
 """Steps each of whose answers is one column's."""
+
+READS_NAN: Final = (Forest, Fill, Missing)
+"""Steps that answer without NaN what they read."""
+
+STEPS: Final[dict[str, type[Step]]] = {
+    step.kind: step for step in (*COLUMN_WISE, Forest, Linear, Dense, Distance, Neighbours)
+}

@@ -20,6 +20,8 @@ from sklearn.utils.class_weight import compute_sample_weight
 from flows.labels import ATTACK
 from training import deep, makes, novelty
 from training.gated import told
+from training.imputation import imputing, may_lack
+from training.row_hash import repeats
 
 SEED: Final = 42
 DEFAULT: Final = "stacked"
@@ -40,7 +42,7 @@ class Kind:
         most_rows: it keeps its training rows, and gets no more than these, of all classes alike.
         learns_from: of more training rows it is fitted on so many, of all classes alike.
         by_activity: of these, half are benign, and of what made flows each has as many.
-        takes_nan: it reads NaN as it is, as trees do.
+        takes_nan: it reads NaN: trees as it is, other parts impute it.
         converges: to stop a fit before it converged is a mistake, not a choice.
     """
 
@@ -125,13 +127,14 @@ def fit(
         ValueError: it has no such parameter, or cannot be fitted on these rows.
     """
     estimator = kind.made(seed, params)
-    if not kind.takes_nan and np.isnan(features).any():
-        raise ValueError(f"{kind.name} cannot read what is not known (NaN): {', '.join(NATIVE)} can")
+    if may_lack(features, names):
+        if not kind.takes_nan:
+            raise ValueError(f"{kind.name} cannot read what is not known (NaN): {', '.join(TAKES_NAN)} can")
+        estimator = imputing(estimator)
     if kind.most_rows is not None:
         rows = evenly(codes, kind.most_rows, seed)
         # Of equal rows one is kept: which of them is the nearer would be chance.
-        _, first = np.unique(features[rows], axis=0, return_index=True)
-        rows = rows[np.sort(first)]
+        rows = rows[~repeats(features, np.zeros_like(codes), rows)]
         features, codes = features[rows], codes[rows]
     if kind.learns_from is not None and len(codes) > kind.learns_from:
         made = codes if activity is None else activity
@@ -197,6 +200,7 @@ _KINDS: Final = (
         makes.stacked,
         {"trees": _TREES, "depth": _DEPTH, "leaf": _LEAF, "features": _SHARE, "c": _REGULARISATION},
         learns_from=makes.STACKED_ROWS,
+        takes_nan=True,
     ),
     Kind(
         "stacked-five",
@@ -204,6 +208,7 @@ _KINDS: Final = (
         makes.stacked_five,
         {"trees": _TREES, "depth": _DEPTH, "leaf": _LEAF, "features": _SHARE, "c": _REGULARISATION},
         learns_from=makes.STACKED_ROWS,
+        takes_nan=True,
         converges=False,
     ),
     Kind(
@@ -252,6 +257,7 @@ _KINDS: Final = (
         "a linear support vector machine with calibrated probabilities",
         makes.linear_svm,
         {"c": _REGULARISATION},
+        takes_nan=True,
     ),
     Kind(
         "knn",
@@ -259,6 +265,7 @@ _KINDS: Final = (
         makes.knn,
         {"neighbours": IntDistribution(1, 25)},
         most_rows=makes.STORED_ROWS,
+        takes_nan=True,
     ),
     Kind(
         "mlp",
@@ -270,6 +277,7 @@ _KINDS: Final = (
             "alpha": FloatDistribution(1e-6, 1e-1, log=True),
         },
         weighted=True,
+        takes_nan=True,
         converges=False,
     ),
     Kind(
@@ -289,8 +297,8 @@ _KINDS: Final = (
     ),
 )
 ESTIMATORS: Final[Mapping[str, Kind]] = MappingProxyType({kind.name: kind for kind in _KINDS})
-NATIVE: Final = tuple(kind.name for kind in _KINDS if kind.takes_nan)
-"""Kinds that read NaN as it is."""
+TAKES_NAN: Final = tuple(kind.name for kind in _KINDS if kind.takes_nan)
+"""Kinds that read NaN."""
 
 DEEP: Final[Mapping[str, Kind]] = MappingProxyType(
     {

@@ -18,6 +18,7 @@ from training.deep import Network
 
 MLMODEL: Final = "MLmodel"
 TRUSTED_TYPES: Final = (
+    "numpy.dtype",
     "sklearn.calibration._CalibratedClassifier",
     "sklearn.calibration._SigmoidCalibration",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",

@@ -19,6 +19,7 @@ from sklearn.ensemble import (
     StackingClassifier,
 )
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
@@ -193,7 +194,22 @@ def test_every_kind_keeps_the_order_of_its_classes(kind: str) -> None:
     assert_equal_answers(estimator, model, rows_at_thresholds(model, np.random.default_rng(1), 300))
 
 
+def imputing(*steps: Any, **options: Any) -> Pipeline:
+    imputer = SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True, **options)
+    return make_pipeline(FunctionTransformer(np.arcsinh), imputer, *steps)
+
+
+IMPUTING: dict[str, Any] = {
+    "regression": imputing(StandardScaler(), LINEAR[1]),
+    "machine": imputing(StandardScaler(), machine()),
+    "network": imputing(StandardScaler(), network()),
+    "neighbours": imputing(MinMaxScaler(), KNeighborsClassifier(4, weights="distance", algorithm="kd_tree")),
+    "imputed stack": stack(FOREST, ("slr", imputing(StandardScaler(), LINEAR[1])), EXTRA),
+    "imputer without an indicator": make_pipeline(SimpleImputer(strategy="mean"), LINEAR[1]),
+    "stack behind an imputer": imputing(stack(FOREST, LINEAR, passthrough=True)),
+}
 MISSING: dict[str, Any] = {
+    **IMPUTING,
     "forest": FOREST[1],
     "extra trees": EXTRA[1],
     "scaled tree": scaled(TREE[1]),
@@ -207,8 +223,12 @@ def fitted_on_nan(kind: str) -> tuple[Any, CompiledModel]:
     random = np.random.default_rng(3)
     # Values are missing more often where the code is 5: a reason to send NaN either way.
     rows[random.random(rows.shape) < np.where(codes == 5, 0.5, 0.1)[:, None]] = np.nan
+    # The last is known of all, so that nothing tells where it is not.
+    rows[:, -1] = 1.0
     codes = np.where(random.random(len(codes)) < 0.2, random.permutation(codes), codes)
-    estimator = clone(MISSING[kind]).fit(rows, codes)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        estimator = clone(MISSING[kind]).fit(rows, codes)
     return estimator, compile_pipeline(estimator)
 
 
@@ -223,6 +243,41 @@ def test_missing_values_go_where_scikit_learn_sends_them(
     rows = rows_at_thresholds(model, random, count)
     rows[random.random(rows.shape) < share] = random.choice([np.nan, -np.nan])
     assert_equal_answers(estimator, model, rows)
+
+
+@pytest.mark.parametrize("kind", sorted(IMPUTING))
+def test_an_imputed_kind_answers_rows_of_which_nothing_is_known(kind: str) -> None:
+    estimator, model = fitted_on_nan(kind)
+    assert_equal_answers(estimator, model, np.full((1, FEATURES), np.nan))
+
+
+def test_a_column_without_any_value_is_imputed_and_told() -> None:
+    rows, codes = made_up_flows(90, features=FEATURES)
+    rows[:, 1] = np.nan
+    estimator = imputing(StandardScaler(), LINEAR[1]).fit(rows, codes)
+    known = rows.copy()
+    known[::2, 1] = 3.0
+    assert_equal_answers(estimator, compile_pipeline(estimator), np.vstack([rows, known]))
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        ({"missing_values": -1.0}, "SimpleImputer must replace NaN, replaces -1.0"),
+        ({}, "must keep columns without a value: keep_empty_features=True"),
+    ],
+)
+def test_an_imputer_of_other_values_or_fewer_columns_has_no_compiled_form(
+    options: dict[str, Any], complaint: str
+) -> None:
+    rows, codes = made_up_flows(90, features=FEATURES)
+    empty = rows.copy()
+    empty[:, 1] = rows[:, 1] if options else np.nan
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Skipping features without any observed values")
+        estimator = make_pipeline(SimpleImputer(**options), LINEAR[1]).fit(empty, codes)
+    with pytest.raises(ValueError, match=complaint):
+        compile_pipeline(estimator)
 
 
 def test_missing_values_go_left_and_right() -> None:

@@ -16,6 +16,7 @@ from sklearn.ensemble import (
     RandomForestClassifier,
     StackingClassifier,
 )
+from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
@@ -148,6 +149,47 @@ def test_missing_values_go_the_way_the_tree_sends_them() -> None:
     oracle_base, oracle_moved = oracle_terms(forest, row, MEDIANS)
     np.testing.assert_allclose(base, oracle_base, atol=1e-9)
     np.testing.assert_allclose(moved, oracle_moved, atol=1e-9)
+
+
+def rows_with_gaps(count: int) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
+    """Flows that often lack the first three features; all others have the rest."""
+    rows, codes = flows(count)
+    gaps = np.random.default_rng(4).random((count, 3)) < 0.4
+    rows[:, :3][gaps] = np.nan
+    return rows, codes
+
+
+def imputer() -> SimpleImputer:
+    return SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True)
+
+
+def test_what_is_put_in_place_of_nan_and_what_tells_so_are_its_features_doing() -> None:
+    rows, codes = rows_with_gaps(240)
+    model = make_pipeline(imputer(), LINEAR).fit(rows, codes)
+    ours = Explainer(compile_pipeline(model), MEDIANS)
+    for row in [*rows[:10], np.where(np.arange(FEATURES) == 5, np.nan, rows[1])]:
+        base, moved = ours.explain(row)
+        oracle_base, oracle_moved = oracle_terms(model, row, MEDIANS)
+        np.testing.assert_allclose(base, oracle_base, atol=1e-9)
+        np.testing.assert_allclose(moved, oracle_moved, atol=1e-8)
+    alone = np.where(np.arange(FEATURES) == 1, np.nan, MEDIANS)
+    moved = ours.explain(alone)[1]
+    assert np.abs(moved[1]).max() > 0
+    assert not np.delete(moved, 1, axis=0).any()
+
+
+@pytest.mark.parametrize("before", [FunctionTransformer(np.arcsinh), FunctionTransformer(np.log1p)])
+def test_contributions_of_what_is_not_known_add_up(before: FunctionTransformer) -> None:
+    rows, codes = rows_with_gaps(240)
+    linear = make_pipeline(before, imputer(), StandardScaler(), LINEAR)
+    network = make_pipeline(StandardScaler(), imputer(), DEEP["network"][1])
+    model = stack(FOREST, linear, network).fit(rows, codes)
+    made = compile_pipeline(model)
+    ours = Explainer(made, np.full(FEATURES, np.nan))
+    for row in [*rows[:20], np.full(FEATURES, np.nan)]:
+        base, moved = ours.explain(row)
+        assert np.isfinite(moved).all()
+        np.testing.assert_allclose(base + moved.sum(axis=0), made.probabilities(row[None])[0], atol=1e-6)
 
 
 def test_the_sign_is_that_of_the_models_answer() -> None:

@@ -9,9 +9,10 @@ import pytest
 
 from detection.compiled import CompiledModel
 from detection.explain import Explainer
+from detection.imputation import Fill, Missing
 from detection.kernel import BLOCK_ROWS
 from detection.layer_kernels import ACTIVATIONS, IDENTITY, RELU, SHARES
-from detection.layers import MOST_STORED, Affine, Dense, Distance, Log, Neighbours
+from detection.layers import MOST_STORED, Affine, Asinh, Dense, Distance, Log, Neighbours
 from detection.scorer import Scorer
 from helpers.models import make_record, typical_table
 
@@ -58,11 +59,32 @@ def test_columns_keep_nan_but_layers_take_none() -> None:
     assert not CompiledModel(3, (neighbours(),)).takes_nan
 
 
+def imputed(read: int = 3) -> tuple[Any, ...]:
+    fill = (Asinh(COLUMNS), Fill(COLUMNS + 3, np.arange(3.0)), Missing(np.array([3, 5])))
+    return *fill, Dense(np.arange(read, read + 5), np.eye(5), np.zeros(5), np.array([IDENTITY]))
+
+
+def test_a_value_is_put_in_the_place_of_nan_and_what_tells_so_beside_it() -> None:
+    model = CompiledModel(3, imputed(6))
+    rows = np.array([[np.nan, -1.0, 0.0], [2.0, np.nan, -np.nan], [-1e18, 1e18, 1.0]])
+    known = np.arcsinh(rows)
+    expected = [[0, known[0, 1], 0, 1, 0], [known[1, 0], 1, 2, 0, 1], [*known[2], 0, 0]]
+    np.testing.assert_allclose(model.probabilities(rows), expected, atol=1e-14)
+
+
+def test_what_reads_filled_columns_only_takes_nan() -> None:
+    assert CompiledModel(3, imputed(6)).takes_nan
+    assert not CompiledModel(3, imputed(5)).takes_nan
+
+
 def test_survives_its_file() -> None:
     steps = (
         Log(COLUMNS),
         Affine(COLUMNS + 3, np.ones(3), np.zeros(3)),
-        replace(neighbours(), columns=COLUMNS + 6),
+        Asinh(COLUMNS),
+        Fill(COLUMNS + 6, np.ones(3)),
+        Missing(COLUMNS + 9),
+        replace(neighbours(), columns=COLUMNS + 12),
     )
     model, file = CompiledModel(3, steps), io.BytesIO()
     model.save(file)
@@ -80,6 +102,11 @@ def test_survives_its_file() -> None:
         ((replace(dense(), columns=COLUMNS + 1),), "columns: must lie within 0 and 2"),
         ((Affine(COLUMNS, np.zeros(2), np.zeros(3)),), "factor: is float64"),
         ((Log(COLUMNS[None]),), "columns: is int64"),
+        ((Asinh(COLUMNS[None]),), "columns: is int64"),
+        ((Fill(COLUMNS, np.ones(2)),), "fill: is float64"),
+        ((Fill(COLUMNS, np.full(3, np.nan)),), "fill: holds values that are not finite"),
+        ((Missing(COLUMNS[None]),), "columns: is int64"),
+        ((Missing(COLUMNS),), "the last one must answer the probabilities"),
         ((Distance(COLUMNS),), "columns: 3 are no two halves"),
         ((replace(neighbours(), classes=np.array([0, 1, 2, 0])),), "classes: must lie within 0 and 1"),
         ((neighbours(k=5),), "neighbours: 5 of 4 rows cannot be the nearest"),

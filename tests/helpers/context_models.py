@@ -16,16 +16,17 @@ from training.train import train_model
 
 
 def flows_with_context(rows: int = 300) -> LabelledFlows:
-    """Made-up flows of which every third has no context."""
+    """Made-up flows of which every third has no context; one is of no direction but back."""
     plain = labelled_flows(rows)
     random = np.random.default_rng(1)
     context = random.random((rows, len(CONTEXT_NAMES))) * 2 - 1 + plain.codes[:, None] % 2
+    context[1, :] = -1.0
     context[::3] = np.nan
     return replace(plain, features=np.hstack([plain.features, context]), names=(*plain.names, *CONTEXT_NAMES))
 
 
-def make_context_package(directory: Path) -> Path:
-    """Write the package of a small forest that reads context."""
+def make_context_package(directory: Path, estimator: str = "random-forest") -> Path:
+    """Write the package of a small model with a forest of five trees that reads context."""
     package = directory / "package"
-    train_model(flows_with_context(), package, recipe=Recipe(ESTIMATORS["random-forest"], {"trees": 5}))
+    train_model(flows_with_context(), package, recipe=Recipe(ESTIMATORS[estimator], {"trees": 5}))
     return package

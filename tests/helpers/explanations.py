@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy.integrate import quad_vec
 from scipy.special import softmax
 from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier, StackingClassifier
+from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 from sklearn.tree import DecisionTreeClassifier
@@ -38,6 +39,10 @@ def oracle_terms(model: Any, row: Floats, reference: Floats) -> tuple[Floats, Fl
 
 def _pipeline(model: Pipeline, row: Floats, reference: Floats) -> tuple[Floats, Floats]:
     *scalers, last = [step for _, step in model.steps]
+    if isinstance(scalers[0], SimpleImputer):
+        start, end = scalers[0].transform(np.array([reference, row]))
+        owners = np.concatenate([np.arange(len(row)), scalers[0].indicator_.features_])
+        return _regression(last, start, (end - start)[:, None] * (owners[:, None] == np.arange(len(row))))
     for scaler in scalers:
         row, reference = (row - scaler.mean_) / scaler.scale_, np.zeros_like(row)
     return oracle_terms(last, row, reference)

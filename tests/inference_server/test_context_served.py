@@ -40,17 +40,24 @@ SETTLE_SECONDS = 1.0
 
 
 @pytest.fixture
-def registry(tmp_path: Path) -> Registry:
+def estimator() -> str:
+    """What the model is that reads context."""
+    return "random-forest"
+
+
+@pytest.fixture
+def registry(tmp_path: Path, estimator: str) -> Registry:
     """Below tmp_path/var: version 1 reads no context and is champion, version 2 does."""
     state = tmp_path / "var"
     client = open_client(embedded_uri(state))
     artifacts = (state / "mlartifacts").as_uri()
-    packages = (make_package(tmp_path / "plain"), make_context_package(tmp_path / "context"))
+    packages = (make_package(tmp_path / "plain"), make_context_package(tmp_path / "context", estimator))
     for package, alias in zip(packages, ("champion", None), strict=True):
         register_package(client, package, "ml-ids", alias=alias, artifacts=artifacts)
     return client
 
 
+@pytest.mark.parametrize("estimator", ["random-forest", "stacked"])
 def test_a_request_need_not_tell_context(
     registry: Registry, tmp_path: Path, serve: Callable[..., Any]
 ) -> None:

@@ -155,14 +155,14 @@ def _fitting(engine: Engine) -> AbstractContextManager[None]:
 
 def _check_context(recipe: Recipe, *, own: bool, sample: int | None) -> None:
     """Raise ValueError when a model of this recipe, or what it is trained on, cannot have context."""
-    from training.estimators import NATIVE
+    from training.estimators import TAKES_NAN
 
     if sample is not None:
         raise ValueError("--context goes without --sample: it is told by whole captures")
     if own:
         raise ValueError("--context goes without --baseline, --last and --labels: these do not tell it")
     if not recipe.kind.takes_nan:
-        raise ValueError(f"--context: name an --estimator that reads NaN: {', '.join(NATIVE)}")
+        raise ValueError(f"--context: name an --estimator that reads NaN: {', '.join(TAKES_NAN)}")
 
 
 def parameters(given: list[str]) -> dict[str, Any]:

@@ -94,12 +94,12 @@ def test_a_model_that_reads_context_is_trained_and_judges_captures(tmp_path: Pat
     notes = {name: np.ones(300, np.int32) for name in NOTES}
     write_parquet(replace(table, extras=table.extras | notes), tmp_path / "base.parquet")
     asked = ("--data", tmp_path / "base.parquet", "--context", "--name", "context")
-    result = run(*asked)
+    result = run(*asked, "--estimator", "isolation-forest")
     assert result.exit_code == 1
-    assert "--context: name an --estimator that reads NaN: gated, random-forest, " in result.output
+    assert "--context: name an --estimator that reads NaN: stacked, stacked-five, " in result.output
     result = run(*asked, "--last", "24h", "--estimator", "decision-tree")
     assert "--context goes without --baseline, --last and --labels" in result.output
-    result = run(*asked, "--estimator", "decision-tree")
+    result = run(*asked, "--estimator", "stacked", "--param", "trees=5", "--param", "folds=2")
     assert result.exit_code == 0, result.output
     capture = write_capture(tmp_path / "c.pcap", pcap([*connection(), *connection(1_000_000, port=40001)]))
     out = tmp_path / "report.json"
