@@ -31,7 +31,10 @@ def connected() -> Iterator[None]:
         ray.init(address=address, **options)
     except (ConnectionError, RuntimeError, ValueError) as error:
         first = str(error).strip().splitlines()[0]
-        raise ConnectionError(f"RAY_ADDRESS={address}: {first}; start it with: ray start --head") from None
+        raise ConnectionError(
+            f"RAY_ADDRESS={address}: {first}; start it with: ray start --head; where it asks for a token, "
+            "have that in ~/.ray/auth_token and RAY_AUTH_MODE=token"
+        ) from None
     try:
         yield
     finally:
