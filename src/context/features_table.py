@@ -28,8 +28,9 @@ streams, uploaded captures and the demo when the champion does. This document is
   requests that do not tell it; with `CAPTURE_EXTRACTOR=cicflowmeter`; of live flows that had begun before a
   model that reads it served. Each interface has windows of its own, which begin when such a model begins to
   serve, as a recording's begin at its first packet.
-- Trees read `NaN` as it is. The linear parts of a model, networks and neighbours read the median of the
-  training flows in its place, and a further column that tells that it is not known.
+- Trees of classifiers read `NaN` as it is. Linear parts of models, networks, neighbours and detectors of
+  novelty read the median of the training flows in its place, and a further column that tells that it is not
+  known.
 - A live flow that ends before it is {_AGE} s old gets its verdict when it is, on a silent wire too, or at the
   stop of the service.
 - The longest window holds the last 262,144 starts. When more begin, the oldest leave early.

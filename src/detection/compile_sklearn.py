@@ -62,7 +62,7 @@ def compile_isolation(pipeline: Pipeline) -> CompiledModel:
     builder = _Builder(int(pipeline.n_features_in_), 2)
     columns = builder.transform("Pipeline", pipeline.steps[:-1], np.arange(builder.features))
     model = pipeline.steps[-1][1]
-    if any(len(read) != builder.features for read in model.estimators_features_):
+    if any(len(read) != columns.size for read in model.estimators_features_):
         raise ValueError("IsolationForest: must read all features in every tree; max_features must be 1.0")
     depths = [
         lengths + rest - 1.0

@@ -286,6 +286,7 @@ _KINDS: Final = (
         novelty.IsolationNovelty,
         {"trees": _TREES, "samples": IntDistribution(128, 4096, log=True)},
         novelty=True,
+        takes_nan=True,
     ),
     Kind(
         "autoencoder",
@@ -293,6 +294,7 @@ _KINDS: Final = (
         novelty.AutoencoderNovelty,
         {"width": IntDistribution(16, 128, log=True), "bottleneck": IntDistribution(2, 16)},
         novelty=True,
+        takes_nan=True,
         converges=False,
     ),
 )

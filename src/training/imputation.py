@@ -1,7 +1,8 @@
 """What is not known, NaN, for the parts of models that multiply and compare: imputed, and told.
 
-Trees read NaN as it is. Linear parts, networks and neighbours get the median of the training flows in its
-place, and for each feature that some training flow lacks a column that is 1 where it was.
+Trees of classifiers read NaN as it is. What reads logarithms, such as linear parts, gets the median of the
+training flows in its place, and for each feature that some training flow lacks a column that is 1 where it
+was.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from flows.labels import ATTACK
+from training.imputation import imputing, may_lack
 
 Floats = NDArray[np.float64]
 
@@ -74,7 +75,7 @@ class IsolationNovelty(Novelty):
         forest = IsolationForest(
             n_estimators=self.trees, max_samples=min(self.samples, len(rows)), random_state=self.seed
         )
-        self.detector_ = Pipeline([("log", FunctionTransformer(np.log1p)), ("forest", forest)]).fit(rows)
+        self.detector_ = Pipeline([*_logarithms(rows), ("forest", forest)]).fit(rows)
 
     def _unlike(self, rows: Any) -> Floats:
         return -np.asarray(self.detector_.score_samples(rows), np.float64)
@@ -99,7 +100,7 @@ class AutoencoderNovelty(Novelty):
         self.epochs = epochs
 
     def _fit(self, rows: Any) -> None:
-        before = Pipeline([("log", FunctionTransformer(np.log1p)), ("scaler", StandardScaler())])
+        before = Pipeline([*_logarithms(rows), ("scaler", StandardScaler())])
         scaled = np.asarray(before.fit_transform(rows))
         network = MLPRegressor(
             hidden_layer_sizes=(self.width, self.bottleneck, self.width),
@@ -118,3 +119,9 @@ class AutoencoderNovelty(Novelty):
     def _errors(self, rows: Any) -> Floats:
         scaled = np.asarray(self.detector_[:-1].transform(rows))
         return cast(Floats, np.square(scaled - self.detector_[-1].predict(scaled)).mean(axis=1))
+
+
+def _logarithms(rows: Any) -> list[tuple[str, Any]]:
+    log = Pipeline([("log", FunctionTransformer(np.log1p))])
+    lacks = may_lack(np.asarray(rows), getattr(rows, "columns", ()))
+    return list((imputing(log) if lacks else log).steps)

@@ -15,7 +15,7 @@ from detection.layers import Asinh
 from flows.schema import COMMON_NAMES
 from helpers.models import made_up_flows
 from training import makes
-from training.estimators import ESTIMATORS, fit
+from training.estimators import ESTIMATORS, fit, predict_proba
 from training.imputation import imputing, may_lack
 
 NAMES = (*COMMON_NAMES[:-1], CONTEXT_NAMES[0])
@@ -75,3 +75,15 @@ def test_equal_rows_with_gaps_are_stored_once() -> None:
     fitted = fit(ESTIMATORS["knn"], *twice, COMMON_NAMES, params={"neighbours": 1})
     assert len(fitted["knn"].classes_) == 3
     assert fitted["knn"].n_samples_fit_ == 30
+
+
+@pytest.mark.parametrize("name", ["isolation-forest", "autoencoder"])
+def test_to_lack_what_benign_flows_lacked_is_not_new(name: str) -> None:
+    rows, codes = made_up_flows(200, classes=(0,))
+    rows[::2, -1] = np.nan
+    params = {"trees": 20} if name == "isolation-forest" else {"epochs": 30}
+    detector = fit(ESTIMATORS[name], rows, codes, COMMON_NAMES, params=params)
+    p = predict_proba(detector, rows, COMMON_NAMES)[:, 1]
+    assert np.median(p[::2]) < np.quantile(p[1::2], 0.95)
+    assert np.median(p[1::2]) < np.quantile(p[::2], 0.95)
+    assert predict_proba(detector, rows[:5] * 1e6, COMMON_NAMES)[:, 1].min() > np.quantile(p, 0.95)

@@ -94,7 +94,7 @@ def test_a_model_that_reads_context_is_trained_and_judges_captures(tmp_path: Pat
     notes = {name: np.ones(300, np.int32) for name in NOTES}
     write_parquet(replace(table, extras=table.extras | notes), tmp_path / "base.parquet")
     asked = ("--data", tmp_path / "base.parquet", "--context", "--name", "context")
-    result = run(*asked, "--estimator", "isolation-forest")
+    result = run(*asked, "--estimator", "cnn")
     assert result.exit_code == 1
     assert "--context: name an --estimator that reads NaN: stacked, stacked-five, " in result.output
     result = run(*asked, "--last", "24h", "--estimator", "decision-tree")
