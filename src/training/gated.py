@@ -3,6 +3,10 @@
 Most of what hosts did before a flow speaks for an attack the more of it there is: more flows, more ports,
 more of them unanswered. The first part is held to that. What boosting learns of one network's own habits,
 that a host with 300 flows a second is harmless there and one with 200 is not, does not last elsewhere.
+
+Where some rows know what hosts did and others do not, gates that read all of it learn attacks from the former
+alone. So others, which read flows by themselves, learn from the latter, and the more suspicious of both sorts
+counts.
 """
 
 from __future__ import annotations
@@ -15,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier, StackingClassifier
-from sklearn.linear_model import LogisticRegression
+from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer, MinMaxScaler
 
@@ -36,11 +40,15 @@ EVENNESS: Final = 0.7
 PART: Final = 0.5
 """Each gate is fitted on so many of the rows: where they differ, one network's habits speak."""
 
+DISCOUNT: Final = 1.0
+"""By so much of log(p / (1 - p)) gates that read flows alone are believed less."""
+
 
 class Gated(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """Fits the parts and joins them: P(attack) is the gates', shared out as the forest says.
 
-    The gates are boosted trees, each fitted on other rows; of their odds the geometric mean counts.
+    The gates are boosted trees, each fitted on other rows; of the odds of one sort the geometric mean counts,
+    and of both sorts the higher one.
 
     Attributes:
         stack_: the fitted classifier, of scikit-learn's own parts.
@@ -58,7 +66,7 @@ class Gated(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         leaves: int = 31,
         leaf: int = 20,
         share: float = 0.3,
-        trees: int = 100,
+        trees: int = 50,
         depth: int | None = 20,
         jobs: int | None = None,
     ) -> None:
@@ -89,10 +97,12 @@ class Gated(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             trees = self._trees(features, self.seed)
             self.stack_ = trees.fit(features, codes, trees__sample_weight=_weights(codes))
         else:
-            gates = [self._gate(features, codes, self.seed + number) for number in range(self.gates)]
+            gates = self._gates(features, codes)
+            rows = _without_context(features, attack)
+            alone = self._gates(_alone(features.iloc[rows]), codes[rows]) if len(rows) else []
             kinds = self._kinds().fit(features[attack], codes[attack])
             first = np.unique(codes, return_index=True)[1]
-            self.stack_ = _joined(gates, kinds, features.iloc[first], known)
+            self.stack_ = _joined(gates, alone, kinds, features.iloc[first], known)
         self.classes_ = self.stack_.classes_
         return self
 
@@ -103,6 +113,9 @@ class Gated(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def predict(self, features: Any) -> NDArray[np.int32]:
         """Return the likeliest class of n rows."""
         return cast(NDArray[np.int32], self.stack_.predict(features))
+
+    def _gates(self, features: Any, codes: NDArray[np.int32]) -> list[Pipeline]:
+        return [self._gate(features, codes, self.seed + number) for number in range(self.gates)]
 
     def _gate(self, features: Any, codes: NDArray[np.int32], seed: int) -> Pipeline:
         rows = _part(codes, seed)
@@ -139,6 +152,21 @@ def told(features: Any) -> Any:
     return features.assign(**dict.fromkeys(nothing, 0.0)) if len(nothing) else features
 
 
+def _without_context(features: Any, attack: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """Return the rows for gates that read flows alone: attacks without context, and all that is benign.
+
+    None, unless there are attacks of both sorts.
+    """
+    context = features.columns.intersection(CONTEXT_NAMES)
+    unknown = features[context].isna().all(axis=1).to_numpy() & attack
+    return np.flatnonzero(unknown | ~attack) if 0 < unknown.sum() < attack.sum() else np.empty(0, np.intp)
+
+
+def _alone(features: Any) -> Any:
+    """Return flows of which nothing is known but themselves."""
+    return features.assign(**dict.fromkeys(features.columns.intersection(CONTEXT_NAMES), np.nan))
+
+
 def _part(codes: NDArray[np.int32], seed: int) -> NDArray[np.intp]:
     """Return PART of n rows, of every class at least one."""
     random = np.random.default_rng(seed)
@@ -157,34 +185,57 @@ def _weights(codes: NDArray[np.int32]) -> Floats:
 
 
 def _joined(
-    gates: Sequence[Pipeline], kinds: RandomForestClassifier, rows: Any, known: NDArray[np.int32]
+    gates: Sequence[Pipeline],
+    alone: Sequence[Pipeline],
+    kinds: RandomForestClassifier,
+    rows: Any,
+    known: NDArray[np.int32],
 ) -> Any:
-    """Return the classifier of G fitted gates and a forest, by softmax of logarithms.
+    """Return the classifier of G + A fitted gates and a forest, by softmax of logarithms.
 
-    Those are, summed up, of benign the mean of log(1 - p), of an attack the mean of log(p) + log(kind).
+    Those are 0 of benign, of an attack log(odds) + log(kind); of the odds see `_louder`.
 
     Args:
         gates: each answers 1 - p and p.
+        alone: the same, of flows alone; there may be none.
         kinds: answers the C - 1 kinds of attacks.
         rows: one of each class, as scikit-learn has no stack that was not fitted.
         known: the C classes.
     """
+    inputs = 2 * (len(gates) + len(alone)) + len(known) - 1
     choice = Pipeline(
         [
             ("large", MinMaxScaler()),
             ("log", FunctionTransformer(np.log1p)),
-            ("choice", LogisticRegression(tol=1.0)),
+            ("choice", MLPClassifier(inputs + 1, max_iter=9, tol=1e9, n_iter_no_change=1)),
         ]
     )
-    parts = [*((f"gate{number}", gate) for number, gate in enumerate(gates)), ("kinds", kinds)]
-    stack = StackingClassifier(parts, choice, cv="prefit").fit(rows, known)
-    attacks, pairs = len(known) - 1, len(gates)
-    columns = 2 * pairs + attacks
+    parts = [(f"gate{number}", gate) for number, gate in enumerate([*gates, *alone])]
+    stack = StackingClassifier([*parts, ("kinds", kinds)], choice, cv="prefit").fit(rows, known)
     large, _, chosen = (part for _, part in stack.final_estimator_.steps)
-    large.scale_, large.min_ = np.full(columns, LARGE), np.zeros(columns)
-    chosen.coef_ = np.zeros((len(known), columns))
-    chosen.coef_[0, 0 : 2 * pairs : 2] = 1.0 / pairs
-    chosen.coef_[1:, 1 : 2 * pairs : 2] = 1.0 / pairs
-    chosen.coef_[1:, 2 * pairs :] = np.eye(attacks)
-    chosen.intercept_ = np.append(0.0, np.full(attacks, -log(LARGE)))
+    large.scale_, large.min_ = np.full(inputs, LARGE), np.zeros(inputs)
+    chosen.coefs_, chosen.intercepts_ = _louder(len(gates), len(alone), len(known) - 1)
     return stack
+
+
+def _louder(gates: int, alone: int, kinds: int) -> tuple[list[Floats], list[Floats]]:
+    """Return weights and biases of two layers that let the more suspicious sort of gates speak.
+
+    With g and a the means of log(p / (1 - p)) of both sorts, the first layer has, after the logarithms it
+    reads, which are not negative, max(0, g - a + DISCOUNT); a - DISCOUNT more is the greater one. Without
+    gates of flows alone a is g.
+    """
+    pairs = gates + alone
+    inputs = 2 * pairs + kinds
+    mean, other = np.zeros(inputs), np.zeros(inputs)
+    mean[: 2 * gates] = np.tile([-1.0, 1.0], gates) / gates
+    other[2 * gates : 2 * pairs] = np.tile([-1.0, 1.0], alone) / max(alone, 1)
+    if not alone:
+        other = mean
+    first = np.column_stack([np.eye(inputs), mean - other])
+    second = np.zeros((inputs + 1, kinds + 1))
+    second[:inputs, 1:] = other[:, None]
+    second[2 * pairs : inputs, 1:] = np.eye(kinds)
+    second[inputs, 1:] = 1.0
+    shift = np.append(np.zeros(inputs), DISCOUNT)
+    return [first, second], [shift, np.append(0.0, np.full(kinds, -log(LARGE) - DISCOUNT))]

@@ -118,7 +118,7 @@ def gated(
     rate: float = 0.1,
     leaves: int = 31,
     share: float = 0.3,
-    trees: int = 100,
+    trees: int = 50,
     depth: int | None = 20,
 ) -> Gated:
     """Return boosted trees that tell attacks from the rest, and a forest that tells their kinds."""

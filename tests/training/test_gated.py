@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,7 +10,7 @@ from numpy.typing import NDArray
 from context.features import CONTEXT_NAMES
 from detection.compile_sklearn import compile_pipeline
 from flows.schema import COMMON_NAMES
-from training.gated import RISING, Gated
+from training.gated import DISCOUNT, RISING, Gated
 
 NAMES = ("flow_duration", "src_ports_10s", "src_asymmetry_10s", "idle_min")
 CODES = np.array([0, 5, 17], np.int32)
@@ -29,18 +31,48 @@ def fitted() -> Gated:
     return Gated(3, gates=2, rounds=20, trees=5).fit(*flows())
 
 
+def odds(gates: list[Any], features: pd.DataFrame) -> NDArray[np.float64]:
+    p = np.array([gate.predict_proba(features)[:, 1] for gate in gates])
+    return np.exp(np.mean(np.log(p / (1 - p)), axis=0))
+
+
 def test_attacks_are_told_by_the_gates_and_their_kinds_by_the_forest(fitted: Gated) -> None:
     features, codes = flows()
     *gates, kinds = fitted.stack_.estimators_
-    logits = np.mean(
-        [np.log(gate.predict_proba(features) / (1 - gate.predict_proba(features)))[:, 1] for gate in gates],
-        axis=0,
-    )
-    attack = 1 / (1 + np.exp(-logits))
+    louder = np.maximum(odds(gates[:2], features), odds(gates[2:], features) / np.exp(DISCOUNT))
+    attack = louder / (1 + louder)
     expected = np.column_stack([1 - attack, attack[:, None] * kinds.predict_proba(features)])
     assert fitted.classes_.tolist() == CODES.tolist()
     assert np.abs(fitted.predict_proba(features) - expected).max() < 1e-7
     assert np.mean(fitted.predict(features) == codes) > 0.8
+
+
+def test_what_flows_alone_teach_counts_where_context_is_known() -> None:
+    features, codes = flows()
+    # Attacks of one kind were seen with context, those of the other without.
+    unknown = (codes == CODES[1]) | ((codes == 0) & (np.arange(len(codes)) % 2 == 0))
+    features.loc[unknown, ["src_ports_10s", "src_asymmetry_10s"]] = np.nan
+    features.loc[codes == CODES[1], "idle_min"] += 100
+    model = Gated(gates=2, rounds=60, trees=5).fit(features, codes)
+    quiet = features[codes == CODES[1]].assign(src_ports_10s=0.1, src_asymmetry_10s=0.5)
+    *gates, _ = model.stack_.estimators_
+    assert np.median(odds(gates[2:], quiet)) > 100
+    assert (odds(gates[2:], quiet) == odds(gates[2:], quiet.assign(src_ports_10s=9.0))).all()
+    assert np.median(model.predict_proba(quiet)[:, 0]) < 0.03
+
+
+def test_without_rows_of_both_sorts_there_is_one_sort_of_gates() -> None:
+    features, codes = flows()
+    for frame in (
+        features.fillna(1.0),
+        features.assign(src_ports_10s=np.nan, src_asymmetry_10s=np.nan),
+        features[["flow_duration", "idle_min"]],
+    ):
+        model = Gated(gates=2, rounds=5, trees=2).fit(frame, codes)
+        *gates, _ = model.stack_.estimators_
+        assert len(gates) == 2
+        attack = odds(gates, frame) / (1 + odds(gates, frame))
+        assert np.abs(1 - model.predict_proba(frame)[:, 0] - attack).max() < 1e-7
 
 
 def test_what_serves_answers_the_same_and_reads_what_is_not_known(fitted: Gated) -> None:

@@ -25,9 +25,6 @@ from training.sources.feedback import CONTRADICTED, latest_said
 from training.sources.remote import Fetching, fetched, is_remote, shown
 from training.sources.split_labels import is_label_file, label_file, read_with_labels
 
-PROVISIONAL: Final = "provisional"
-"""Rows of flows that went on: they are there again as they ended."""
-
 PARQUET: Final = (".parquet", ".pq")
 HDF5: Final = (".h5", ".hdf5", ".hdf")
 FLOW_FILES: Final = (*PARQUET, *HDF5, ".csv", ".csv.gz", ".csv.xz")
@@ -180,7 +177,7 @@ def pieces(location: str | Path, options: ReadOptions) -> Iterator[Source]:
         for table in parquet_pieces(file, dialect=options.dialect, required=names, dropped=dropped):
             if {"alert_id", "verdict"} <= table.extras.keys():
                 raise ValueError(f"{name}: what people said of alerts is read entirely: leave --sample out")
-            yield _tidy_source(name, table, dropped)
+            yield Source(name, with_cic_times(table), Counter(dropped))
             dropped.clear()
 
 
@@ -189,22 +186,13 @@ def _source(path: Path, options: ReadOptions) -> Source:
     table = _table(path, options, dropped)
     if options.context and not is_capture(path):
         table = with_context(table)
-    source = _tidy_source(str(path), table, dropped)
+    source = Source(str(path), with_cic_times(table), dropped)
     if options.nrows is not None and len(source.table) > options.nrows:
         source.table = source.table.take(slice(options.nrows))
     if {"alert_id", "verdict"} <= table.extras.keys():
         said = latest_said(source.table, str(path), wanted_names(table, options))
         source.table, source.dropped[CONTRADICTED] = said
     return source
-
-
-def _tidy_source(name: str, table: FlowTable, dropped: Counter[str]) -> Source:
-    """Return a source without rows of flows that went on, and with the starts that it tells."""
-    dropped = Counter(dropped)
-    if table.provisional.any():
-        dropped[PROVISIONAL] += int(table.provisional.sum())
-        table = table.take(~table.provisional)
-    return Source(name, with_cic_times(table), dropped)
 
 
 def _table(path: Path, options: ReadOptions, dropped: Counter[str]) -> FlowTable:

@@ -85,12 +85,12 @@ def test_context_is_read_where_files_tell_it_and_unknown_elsewhere(tmp_path: Pat
     assert clean.table.column("pair_flows_2s").tolist() == [1.0, 2.0, 3.0]
 
 
-def test_flows_as_they_were_before_their_end_are_left_out(tmp_path: Path) -> None:
+def test_flows_as_they_were_before_their_end_are_learned_from_too(tmp_path: Path) -> None:
     table = some(["Botnet"] * 3, durations=[1, 2, 3], provisional=np.array([False, True, False]))
     write_parquet(table, tmp_path / "f.parquet")
     flows = read_training_data([tmp_path / "f.parquet"])
-    assert flows.features[:, 0].tolist() == [1.0, 3.0]
-    assert (flows.rows_read, flows.dropped) == (3, {"provisional": 1})
+    assert flows.features[:, 0].tolist() == [1.0, 2.0, 3.0]
+    assert (flows.rows_read, flows.dropped) == (3, {})
 
 
 def test_files_of_two_dialects_are_not_one_set(tmp_path: Path) -> None:
