@@ -99,6 +99,7 @@ class LabelRules(BaseModel):
 
     Attributes:
         description: what the capture is.
+        beyond_flows: why flows cannot show this attack, "" where they can.
         source: where the rules are from.
         checked: how they were checked.
         timezone: of times that do not say it themselves: UTC, an offset such as -03:00, or a name.
@@ -109,6 +110,7 @@ class LabelRules(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     description: str = ""
+    beyond_flows: str = ""
     source: str = ""
     checked: str = ""
     timezone: str = "UTC"

@@ -24,7 +24,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from context.features import CONTEXT_NAMES
 from flows.dialects import IMPROVED
-from flows.label_rules import read_label_rules
+from flows.label_rules import LabelRules, read_label_rules
 from flows.labels import ATTACK, find_label
 from flows.schema import COMMON_NAMES
 from flows.table import FlowTable, concat_tables
@@ -53,11 +53,15 @@ class Capture:
         entry: its line of the manifest.
         features: n x F raw, as metered.
         dst_port: int32, n.
+        about: what its label rules say that it is, "" without them.
+        beyond_flows: why they say that flows cannot show this attack, "" where flows can.
     """
 
     entry: Entry
     features: NDArray[np.float64]
     dst_port: NDArray[np.int32]
+    about: str = ""
+    beyond_flows: str = ""
 
     @property
     def is_attack(self) -> bool:
@@ -128,15 +132,16 @@ def _metered(
         tables = list(metered(path, dialect, context=context))
         if not tables:
             continue
-        table = concat_tables(tables)
+        table, about = concat_tables(tables), ("", "")
         if entry.kind == "attack" and (found := rules_for(path, rules)):
-            table = table.take(_attacks(table, found))
+            known = read_label_rules(found)
+            table, about = table.take(_attacks(table, known)), (known.description, known.beyond_flows)
         if len(table):
-            yield Capture(entry, table.select(names), table.dst_port.astype(np.int32))
+            yield Capture(entry, table.select(names), table.dst_port.astype(np.int32), *about)
 
 
-def _attacks(table: FlowTable, rules: Path) -> NDArray[np.bool_]:
-    labels = read_label_rules(rules).labels(table)
+def _attacks(table: FlowTable, rules: LabelRules) -> NDArray[np.bool_]:
+    labels = rules.labels(table)
     return np.array([bool(label) and find_label(label).code != 0 for label in labels.tolist()], np.bool_)
 
 

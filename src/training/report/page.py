@@ -12,6 +12,7 @@ from training.markdown import bullets, paragraph, table
 from training.report.audit import LIMIT, Separation
 from training.report.disputed import BESIDE_US
 from training.report.learning import ablation_section, folder_of, unseen_section
+from training.report.listing import listing_section
 from training.report.mistakes import Mistake
 from training.report.plots import picture_of_confusion
 from training.report.split_study import Measured
@@ -59,7 +60,7 @@ def _head(report: Report) -> list[str]:
         paragraph(
             f"""`ml-ids evaluate --all` made this page from {", ".join(data.sources)}: {data.rows_read:,}
             rows, of which {data.rows:,} were used (dropped: {dropped}), dialect `{data.dialect}`, sha256
-            `{data.sha256[:16]}`. The model in question is the default: {found.title}
+            `{data.sha256[:16]}`. The model in question: {found.title}
             (`{found.kind}`{_params(found)}){_beside(report)}; beside it a plain random forest of 100 trees,
             fitted on these flows alone. Made with {makers}. All figures are in [report.json](report.json)."""
         ),
@@ -169,6 +170,7 @@ def _captures(report: Report) -> list[str]:
         "### The whole trade-off",
         "![captures](captures.png)",
         points_table(found.captures),
+        *listing_section(found.listed),
     ]
 
 

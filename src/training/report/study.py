@@ -18,6 +18,7 @@ from training.report.audit import Separation, audit, flagged
 from training.report.baseline import PLAIN_FOREST
 from training.report.importance import Importance, importances
 from training.report.inputs import DataFacts, Inputs, facts
+from training.report.listing import Listed, listed
 from training.report.mistakes import Mistake, mistakes
 from training.report.port_leak import PortLeak, port_leak
 from training.report.recurrence import RECURRENCE, recurrence_on
@@ -50,6 +51,7 @@ class KindStudy:
         captures: the trade-off, every flow being judged.
         served: the trade-off with the recipe's rule of what is not judged.
         label: what the most probable class alone flags.
+        listed: the captures of attacks one by one.
     """
 
     kind: str
@@ -61,6 +63,7 @@ class KindStudy:
     captures: tuple[Point, ...]
     served: tuple[Point, ...]
     label: Point | None
+    listed: tuple[Listed, ...] = ()
 
     def on(self, split: str) -> Measured | None:
         """Return the figures of one split, None where there are none."""
@@ -80,7 +83,7 @@ class Report:
 
     Attributes:
         versions: of what made it.
-        default: the kind that is trained when nobody says which.
+        default: the kind in question.
         baseline: a plain forest, on the same flows.
         compared: other kinds, on fewer splits.
         repeated: the default and the baseline on fewer splits of all flows, those that repeat an earlier one
@@ -202,7 +205,7 @@ def study_kind(
     )
 
 
-_NOWHERE: Final[Mapping[str, Any]] = {"captures": (), "served": (), "label": None}
+_NOWHERE: Final[Mapping[str, Any]] = {"captures": (), "served": (), "label": None, "listed": ()}
 
 
 def _elsewhere(inputs: Inputs, whole: Fitted) -> tuple[Measured, ...]:
@@ -223,6 +226,7 @@ def _on_captures(inputs: Inputs, whole: Fitted) -> dict[str, Any]:
         "captures": tradeoff(every),
         "served": tradeoff(some),
         "label": point_of_label(every, lambda capture: labels[capture.entry.file]),
+        "listed": listed(captures, every),
     }
 
 
