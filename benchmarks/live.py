@@ -55,6 +55,7 @@ class Totals:
     kernel_drops: int
     flows: int
     live: int
+    early: int
     scored: int
     shed: int
     evidence: int
@@ -77,7 +78,9 @@ class Run:
 
     def is_complete(self, flows: int) -> bool:
         packets = self.sent == self.of("packets") == self.of("metered")
-        return packets and self.of("kernel_drops") == 0 and self.of("flows") == self.of("scored") == flows
+        verdicts = flows + self.of("early")
+        counted = (self.of("flows"), self.of("scored")) == (flows, verdicts)
+        return packets and self.of("kernel_drops") == 0 and counted
 
 
 @contextmanager
@@ -145,6 +148,7 @@ def totals(process: subprocess.Popen[bytes]) -> Totals:
         kernel_drops=interface["kernel_drops"],
         flows=counters["flows_opened"],
         live=counters["flows_live"],
+        early=counters["emitted_early"],
         scored=found["scoring"]["captured"],
         shed=found["scoring"]["shed"],
         evidence=interface["evidence"]["packets"],
@@ -159,7 +163,7 @@ def cpu_seconds(process: subprocess.Popen[bytes]) -> float:
 
 def is_settled(process: subprocess.Popen[bytes]) -> bool:
     now = totals(process)
-    return now.live == 0 and now.scored + now.shed == now.flows
+    return now.live == 0 and now.scored + now.shed == now.flows + now.early
 
 
 def send(capture: Path) -> tuple[int, float]:
@@ -189,6 +193,7 @@ COLUMNS = {
     "seen": lambda run: f"{run.of('packets'):,}",
     "metered": lambda run: f"{run.of('metered'):,}",
     "flows": lambda run: f"{run.of('flows'):,}",
+    "scored early": lambda run: f"{run.of('early'):,}",
     "scored": lambda run: f"{run.of('scored'):,}",
     "CPU while sending": lambda run: f"{run.cpu_while_sending / run.seconds:.0%}",
     "CPU s until scored": lambda run: f"{run.of('cpu_seconds'):.2f}",
