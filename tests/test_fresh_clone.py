@@ -83,7 +83,7 @@ def test_make_run_is_ready_in_time_and_has_logged_attacks(clone: Path, limit: fl
             time.sleep(0.2)
         stopping = time.monotonic()
     assert time.monotonic() - stopping < STOP_SECONDS
-    assert {"DoS Slowloris", "FTP-Patator", "Portscan"} <= attack_labels(clone)
+    assert {"DoS Hulk", "FTP-Patator", "Portscan"} <= attack_labels(clone)
 
 
 def test_mlflow_ui_shows_the_registry_of_the_running_service(clone: Path) -> None:

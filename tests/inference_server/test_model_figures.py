@@ -38,7 +38,6 @@ def test_the_starters_figures_have_every_class_and_the_captures() -> None:
     record = json.loads(STARTER.read_text())
     found = {one["on"]: one for one in measured(record["figures"])}
     assert [each["label"] for each in found["time-ordered split"]["classes"]] == record["class_names"]
-    unseen = {each["label"] for each in found["random split"]["classes"] if each["n"] == 0}
-    assert unseen == {"DoS", "Exfiltration"}  # of the testbed, which no split tests
+    assert all(each["n"] > 0 for each in found["random split"]["classes"])
     assert found["benign captures"]["figures"]["flagged of scored flows"] > 0
     assert found["benign captures"]["classes"] == []

@@ -9,7 +9,6 @@ test.yaml:
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +16,9 @@ import pytest
 import yaml
 
 from capture.files import CaptureFile
-from context.stage import ContextStage
 from detection.package import load_package
 from detection.registry import STARTER
 from detection.scorer import Scorer
-from flows.table import FlowTable
 
 ROOT = Path(__file__).resolve().parents[2]
 CASES = sorted(path.parent for path in Path(__file__).parent.glob("*/test.yaml"))
@@ -32,15 +29,11 @@ def starter() -> Scorer:
     return load_package(STARTER)
 
 
-def with_context(capture: CaptureFile) -> Iterator[FlowTable]:
-    yield from ContextStage().complete(capture.tables(), capture.take_starts)
-
-
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_case(case: Path, starter: Scorer) -> None:
     expected: dict[str, Any] = yaml.safe_load((case / "test.yaml").read_text())
-    capture = CaptureFile(case / "input.pcap", starts=True)
-    verdicts = [starter.score(table) for table in with_context(capture)]
+    capture = CaptureFile(case / "input.pcap")
+    verdicts = [starter.score(table) for table in capture.tables()]
     labels = Counter(batch.label(row) for batch in verdicts for row in range(len(batch)))
     assert labels.total() == expected["flows"]
     assert dict(labels) == expected["labels"]
@@ -55,6 +48,6 @@ def test_every_folder_is_a_case_with_a_reason() -> None:
 
 
 def test_the_starter_calls_every_attack_of_the_demo_and_nothing_else(starter: Scorer) -> None:
-    for table in with_context(CaptureFile(ROOT / "data" / "demo" / "demo.pcap", starts=True)):
+    for table in CaptureFile(ROOT / "data" / "demo" / "demo.pcap").tables():
         from_attacker = [str(table.source(row)).startswith("203.0.113.") for row in range(len(table))]
         assert starter.score(table).is_attack.tolist() == from_attacker

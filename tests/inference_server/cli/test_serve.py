@@ -79,7 +79,7 @@ def test_the_first_start_shows_attacks(tmp_path: Path) -> None:
         service.stop()
     lines = [json.loads(line) for line in positives.read_text().splitlines()]
     assert {line["sensor"] for line in lines} == {"demo"}
-    assert {"Portscan", "DoS Slowloris", "SSH-Patator"} <= {line["label"] for line in lines}
+    assert {"Portscan", "DoS Hulk", "SSH-Patator"} <= {line["label"] for line in lines}
     assert "registered the starter model as ml-ids version 1, @champion" in service.output.read_text()
 
 
