@@ -17,11 +17,11 @@ from flows.scored import with_verdicts
 from flows.table import FlowTable, concat_tables
 from flows.verdicts import Verdicts
 
-PART_FLOWS: Final = 1 << 14
+PART_FLOWS: Final = 1 << 12
 PART_SECONDS: Final = 60.0
 """Flows wait for one of these two; what waits is lost when the process is killed."""
 
-CAPACITY: Final = 4 * PART_FLOWS
+CAPACITY: Final = 16 * PART_FLOWS
 BACK_OFF_SECONDS: Final = (0.1, 5.0)
 SECONDS_AN_HOUR: Final = 3600
 QUEUE_FULL: Final = "queue full"

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 LOOK_SECONDS: Final = 10.0
-GROWTH_BYTES: Final = 16_000_000
+GROWTH_BYTES: Final = 4_000_000
 """What the process may grow by before it gives memory back again."""
 
 STOP_SECONDS: Final = 1.0
